@@ -1,0 +1,34 @@
+"""What differs between releases of langchain-core, and what is private in it. Nothing else touches either."""
+
+from importlib.metadata import version
+from typing import Any, Final
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+
+CORE: Final = version("langchain-core")
+CORE_VERSION: Final = tuple(int(part) for part in CORE.split(".")[:2])
+
+RUN_ID_PREFIXES: Final = ("lc_run-", "run-")
+"""How ids begin that langchain-core gives to messages whose provider gave none (1.x, 0.3)."""
+
+
+def text_of(message: BaseMessage) -> str:
+    """The text of a message. `text` is a property since langchain-core 1.0 and a method before."""
+    text: Any = message.text
+    return str(text() if CORE_VERSION < (1, 0) else text)
+
+
+def is_native(model: BaseChatModel, method: str) -> bool:
+    """Whether the model's class implements the method instead of inheriting langchain-core's default."""
+    return getattr(type(model), method, None) is not getattr(BaseChatModel, method, None)
+
+
+def position(message: BaseMessage) -> str | None:
+    """`chunk_position` of a chunk (langchain-core 1.0 and later)."""
+    value = getattr(message, "chunk_position", None)
+    return value if isinstance(value, str) else None
+
+
+def invalid_tool_calls(message: BaseMessage) -> list[Any]:
+    return list(message.invalid_tool_calls) if isinstance(message, AIMessage) else []

@@ -1,0 +1,156 @@
+"""What a message says, in a form in which two messages can be compared."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import add
+from typing import Any, Final
+
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+
+from .compat import RUN_ID_PREFIXES, invalid_tool_calls, text_of
+from .drive import brief
+from .verdict import Broken
+
+FINISH_KEYS: Final = ("finish_reason", "stop_reason", "done_reason", "stopReason", "finishReason")
+"""Under which of these a package keeps the finish reason is its own choice."""
+
+
+def summed(chunks: Sequence[Any]) -> AIMessageChunk:
+    """The sum of chunks, as a caller adds them up.
+
+    Raises:
+        Broken: there are none, or they cannot be added.
+    """
+    if not chunks:
+        raise Broken("at least one chunk", "none")
+    try:
+        total: Any = reduce(add, chunks)
+    except Exception as error:
+        raise Broken("chunks can be added", f"{type(error).__name__}: {error}") from error
+    if not isinstance(total, AIMessageChunk):
+        raise Broken("the sum of chunks is an AIMessageChunk", brief(total))
+    return total
+
+
+def joined(chunks: Iterable[Any]) -> str:
+    """The texts of all chunks, one after the other."""
+    return "".join(text_of(chunk) for chunk in chunks)
+
+
+def finish_of(message: BaseMessage) -> Any:
+    """The finish reason of a message, wherever its package keeps it."""
+    return next((message.response_metadata[key] for key in FINISH_KEYS if message.response_metadata.get(key)), None)
+
+
+def usage_of(message: BaseMessage) -> dict[str, Any] | None:
+    """`usage_metadata` without details that are absent or 0, which say the same."""
+    usage = getattr(message, "usage_metadata", None)
+    if not usage:
+        return None
+    counted: dict[str, Any] = {}
+    for key, value in usage.items():
+        if isinstance(value, Mapping):
+            value = {name: count for name, count in value.items() if count}
+        if value or not isinstance(value, Mapping):
+            counted[key] = value
+    return counted
+
+
+def content_of(message: BaseMessage) -> list[tuple[str, str]]:
+    """Content as (type, what it says): adjacent texts are one, and how a package notes tool calls is left out."""
+    parts = [message.content] if isinstance(message.content, str) else message.content
+    found: list[tuple[str, str]] = []
+    for part in parts:
+        kind, said = ("text", part) if isinstance(part, str) else _part(part)
+        if kind in _CALLS or (kind == "text" and not said):
+            continue
+        if found and found[-1][0] == kind and kind in ("text", "reasoning"):
+            said = found.pop()[1] + said
+        found.append((kind, said))
+    return found
+
+
+_CALLS: Final = ("tool_use", "tool_call", "tool_call_chunk", "input_json_delta", "function_call", "invalid_tool_call")
+
+
+def _part(part: Mapping[str, Any]) -> tuple[str, str]:
+    kind = str(part.get("type"))
+    if kind in ("text", "output_text"):
+        return "text", str(part.get("text") or "")
+    if kind in ("thinking", "reasoning", "reasoning_content"):
+        return "reasoning", str(part.get("thinking") or part.get("reasoning") or part.get("text") or "")
+    rest = {key: value for key, value in part.items() if key not in ("type", "index")}
+    return kind, json.dumps(rest, sort_keys=True, default=str)
+
+
+def facets(message: AIMessage) -> dict[str, Any]:
+    """What two messages for the same reply must agree on, by name."""
+    told: dict[str, Any] = {
+        "text": text_of(message),
+        "content": content_of(message),
+        "tool calls": [(call["name"], call["args"], call["id"]) for call in message.tool_calls],
+        "invalid tool calls": [(call["name"], call["args"], call["id"]) for call in invalid_tool_calls(message)],
+        "usage": usage_of(message),
+        "finish reason": finish_of(message),
+        "model name": message.response_metadata.get("model_name"),
+    }
+    if not message.tool_calls and not told["invalid tool calls"] and {kind for kind, _ in told["content"]} <= {"text"}:
+        told["type of content"] = type(message.content).__name__
+    return told
+
+
+def agree(wanted: AIMessage, got: AIMessage, *, names: tuple[str, str], but: tuple[str, ...] = ()) -> None:
+    """Compare two messages facet by facet.
+
+    Args:
+        wanted: the message that sets the measure.
+        got: the message that is measured.
+        names: what the two are called in the failure text.
+        but: facets that may differ.
+
+    Raises:
+        Broken: with all facets that differ.
+    """
+    one, other = facets(wanted), facets(got)
+    different = [
+        name for name in dict.fromkeys([*one, *other]) if name not in but and one.get(name) != other.get(name)
+    ]
+    if different:
+        expected = "; ".join(f"{name} {_short(one.get(name))}" for name in different)
+        observed = "; ".join(f"{name} {_short(other.get(name))}" for name in different)
+        raise Broken(f"{expected} (as {names[0]})", f"{observed} ({names[1]})")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}…"
+
+
+def is_run_id(id: str) -> bool:
+    """Whether langchain-core gave this id, because the provider gave none."""
+    return id.startswith(RUN_ID_PREFIXES)
+
+
+def same_text(wanted: str, got: str) -> None:
+    """Compare texts character for character.
+
+    Raises:
+        Broken: they differ; the text shows where.
+    """
+    if wanted == got:
+        return
+    at = next((i for i, (one, other) in enumerate(zip(wanted, got, strict=False)) if one != other), None)
+    if at is None:
+        at = min(len(wanted), len(got))
+    start = max(0, at - 15)
+    raise Broken(
+        f"{len(wanted)} characters: {_window(wanted, start)}",
+        f"{len(got)} characters: {_window(got, start)}",
+        because=f"they differ from character {at} on",
+    )
+
+
+def _window(text: str, start: int) -> str:
+    shown = text[start : start + 50]
+    return f"{'…' if start else ''}{shown!r}{'…' if start + 50 < len(text) else ''}"

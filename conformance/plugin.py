@@ -1,0 +1,79 @@
+"""The pytest plugin's light half: options and fixtures. pytest imports it in every run of every project.
+
+The other half, `conformance.session`, and with it langchain-core and aiohttp, is imported when `--chat-model` is given
+or a fixture is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langchain_core.language_models import BaseChatModel
+
+    from mockserver import Server
+
+    from .target import Target
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("conformance", "conformance of chat models")
+    group.addoption(
+        "--chat-model",
+        action="append",
+        default=[],
+        metavar="MODULE:NAME",
+        help="run the conformance rules on this chat model: a class, a factory (called with the URL of the mock "
+        "server) or an instance; may be repeated",
+    )
+    group.addoption(
+        "--chat-model-kwargs",
+        metavar="JSON",
+        help="constructor arguments for --chat-model, as a JSON object",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "conformance(rule, level, area): an item of the conformance suite")
+    if config.getoption("--chat-model"):
+        from .session import Session  # noqa: PLC0415 - not in runs without a model
+
+        config.pluginmanager.register(Session(config), "conformance-session")
+    elif config.getoption("--chat-model-kwargs") is not None:
+        raise pytest.UsageError("--chat-model-kwargs goes with --chat-model")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "chat_model_target" in metafunc.fixturenames and metafunc.config.getoption("--chat-model"):
+        from .session import targets  # noqa: PLC0415
+
+        found = targets(metafunc.config)
+        metafunc.parametrize("chat_model_target", found, ids=[each.label for each in found], indirect=True)
+
+
+@pytest.fixture
+def mock_server() -> Iterator[Server]:
+    """A mock provider on a free loopback port; ``mock_server.play(...)`` scripts it."""
+    import mockserver  # noqa: PLC0415
+
+    with mockserver.serve() as server:
+        yield server
+
+
+@pytest.fixture
+def chat_model_target(request: pytest.FixtureRequest) -> Target:
+    """The model that `--chat-model` names, which can be built with ``target.build(url)``."""
+    if not hasattr(request, "param"):
+        pytest.fail("this test needs a model: pytest --chat-model=package.module:Class …", pytrace=False)
+    target: Target = request.param
+    return target
+
+
+@pytest.fixture
+def chat_model(chat_model_target: Target, mock_server: Server) -> BaseChatModel:
+    """An instance of the model that `--chat-model` names, aimed at `mock_server`."""
+    return chat_model_target.build(mock_server.url)

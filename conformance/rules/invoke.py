@@ -1,0 +1,203 @@
+"""INVOKE: one answer (`invoke`, `ainvoke`)."""
+
+from typing import Any, Final
+
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.prompt_values import ChatPromptValue
+
+from mockserver import Refusal, Reply
+
+from ..catalogue import MUST, SHOULD, Case, rule
+from ..compat import text_of
+from ..drive import Probe, brief, describe_error
+from ..observe import agree, finish_of, same_text
+from ..target import Target
+from ..verdict import Broken
+from . import scripts
+
+
+@rule(
+    "INVOKE-01",
+    MUST,
+    "returns one AIMessage whose text is the reply's, character for character",
+    cases=(
+        Case("plain", ("Hello, ", "world.")),
+        Case("white-space", scripts.WHITE_SPACE),
+        Case("unicode", scripts.UNICODE),
+        Case("markup", scripts.MARKUP),
+    ),
+    hint="strip(), splitlines() and re-encoding change text that the provider sent",
+)
+def text_is_the_replys(probe: Probe, case: Case) -> None:
+    reply = Reply.of(*case.value)
+    probe.play(reply)
+    message = probe.invoke()
+    if type(message) is not AIMessage:
+        raise Broken("an AIMessage", type(message).__name__)
+    same_text(reply.text, text_of(message))
+
+
+@rule(
+    "INVOKE-02",
+    MUST,
+    "sync and async give equal messages for the same reply",
+    forms="a",
+    cases=lambda target: [Case("text", scripts.PLAIN), *_calls(target)],
+    hint="two implementations of one thing drift apart; share the one that reads the answer",
+)
+def sync_and_async_agree(probe: Probe, case: Case) -> None:
+    probe.play(case.value)
+    model = probe.model().bind_tools(scripts.TOOLS) if case.value.tool_calls else probe.model()
+    answered = probe.call("invoke", "Hello", on=model).value()
+    sync = Probe(probe.target, "sync", probe.bench)
+    wanted = sync.call("invoke", "Hello", on=model).value()
+    agree(wanted, answered, names=("invoke", "ainvoke"))
+    for field in ("additional_kwargs", "response_metadata"):
+        one, other = _stable(getattr(wanted, field)), _stable(getattr(answered, field))
+        if one != other:
+            raise Broken(f"{field} {one} (as invoke)", f"{other} (ainvoke)")
+
+
+def _calls(target: Target) -> list[Case]:
+    return [] if target.lacks("tools", "async") else [Case("tool-calls", scripts.CALLS)]
+
+
+def _stable(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Metadata without what belongs to one request: headers, and the id that the provider gives each answer."""
+    return {name: value for name, value in metadata.items() if name not in ("id", "headers", "created", "created_at")}
+
+
+@rule(
+    "INVOKE-03",
+    MUST,
+    "the provider's finish reason is in response_metadata, unchanged",
+    cases=(Case("stop", "stop"), Case("length", "length")),
+    hint="callers tell a cut answer from a whole one by it",
+)
+def finish_reason_is_kept(probe: Probe, case: Case) -> None:
+    reply = Reply.of("A cut answer", finish_reason=case.value)
+    probe.play(reply)
+    message = probe.invoke()
+    word = probe.wire.finish_word(reply)
+    if finish_of(message) != word:
+        raise Broken(f"{word!r} in response_metadata", f"{finish_of(message)!r} in {brief(message.response_metadata)}")
+
+
+@rule(
+    "INVOKE-04",
+    SHOULD,
+    'the answering model\'s name is in response_metadata["model_name"]',
+    hint="usage is counted by this name; the model that answers is often another than the one asked for",
+)
+def model_name_is_kept(probe: Probe, case: Case) -> None:
+    probe.play(scripts.PLAIN)
+    name = probe.invoke().response_metadata.get("model_name")
+    if name != scripts.PLAIN.model:
+        raise Broken(repr(scripts.PLAIN.model), repr(name))
+
+
+@rule("INVOKE-05", MUST, "the message has an id; two calls have two ids")
+def message_has_an_id(probe: Probe, case: Case) -> None:
+    probe.play(scripts.echo)
+    model = probe.model()
+    ids = [probe.call("invoke", text, on=model).value().id for text in ("one", "two")]
+    if not all(ids) or ids[0] == ids[1]:
+        raise Broken("two ids, none of them empty and not the same", repr(ids))
+
+
+@rule(
+    "INVOKE-06",
+    MUST,
+    "a reply without text (tool calls only) has empty content, never None",
+    needs=("tools",),
+    hint="providers send null for the content of such a reply; content is a string or a list",
+)
+def content_is_never_none(probe: Probe, case: Case) -> None:
+    probe.play(scripts.CALLS)
+    message = probe.invoke(on=probe.model().bind_tools(scripts.TOOLS))
+    if not isinstance(message.content, str | list):
+        raise Broken("content is a string or a list", repr(message.content))
+    if text_of(message):
+        raise Broken("no text", repr(text_of(message)))
+
+
+_CONVERSATION: Final = (SystemMessage("Be brief."), HumanMessage("Hello"))
+_SPELLINGS: Final[dict[str, tuple[LanguageModelInput, LanguageModelInput]]] = {
+    "string": ("Hello", [HumanMessage("Hello")]),
+    "tuples": ([("system", "Be brief."), ("human", "Hello")], list(_CONVERSATION)),
+    "prompt-value": (ChatPromptValue(messages=list(_CONVERSATION)), list(_CONVERSATION)),
+}
+
+
+@rule(
+    "INVOKE-07",
+    MUST,
+    "a string, role tuples, message objects and a PromptValue of the same conversation send the same request",
+    forms="s",
+    cases=[Case(name, value) for name, value in _SPELLINGS.items()],
+)
+def spellings_send_the_same(probe: Probe, case: Case) -> None:
+    probe.play(scripts.PLAIN)
+    for spelling in case.value:
+        probe.invoke(spelling)
+    spelled, wanted = (exchange.json for exchange in probe.exchanges)
+    if spelled != wanted:
+        raise Broken(f"the request that message objects send: {brief(wanted)}", brief(spelled))
+
+
+@rule(
+    "INVOKE-08",
+    MUST,
+    "one request per call; a model that streams inside returns the same message as one that does not",
+    cases=lambda target: [
+        Case("plain", {}),
+        *([Case("streaming", {"streaming": True})] if target.has_field("streaming") else []),
+    ],
+    hint="a retry, a probe or a second call shows on the user's bill",
+)
+def one_request_a_call(probe: Probe, case: Case) -> None:
+    probe.play(scripts.PLAIN)
+    message = probe.invoke(on=probe.model(**case.value))
+    if len(probe.exchanges) != 1:
+        raise Broken("1 request", f"{len(probe.exchanges)} requests")
+    if case.value:
+        wanted = probe.invoke(on=probe.model())
+        agree(wanted, message, names=("invoke without streaming", "invoke with streaming=True"))
+
+
+@rule(
+    "INVOKE-09",
+    MUST,
+    "refusals and filtered replies keep their finish reason and their text; nothing is dropped silently",
+    cases=lambda target: [Case(name, reply) for name, reply in _declined(target).items()],
+    hint="an empty answer that looks whole is the worst of all; an error that names the filter is right too",
+)
+def refusals_are_kept(probe: Probe, case: Case) -> None:
+    reply: Reply = case.value
+    probe.play(reply)
+    said = "".join(block.joined for block in reply.blocks)
+    call = probe.call("invoke", "Hello")
+    if error := call.error():
+        told = str(error).lower().replace("_", " ")
+        if "filter" in told or "refus" in told:
+            return
+        raise Broken("the message, or an error that names the reason", describe_error(error))
+    message = call.value()
+    word = probe.wire.finish_word(reply)
+    if finish_of(message) != word:
+        raise Broken(f"finish reason {word!r}", repr(finish_of(message)))
+    if said not in text_of(message) and said not in repr((message.content, message.additional_kwargs)):
+        raise Broken(f"the text {said!r} in the message", f"{brief(message)}, {brief(message.additional_kwargs)}")
+
+
+def _declined(target: Target) -> dict[str, Reply]:
+    """Replies in which the wire's provider declines."""
+    found = {
+        f"finish-{reason}".replace("_", "-"): Reply.of("I cannot ", "go on.", finish_reason=reason)
+        for reason in ("content_filter", "refusal")
+        if reason in target.wire.finish_reasons
+    }
+    if "refusal" not in target.wire.finish_reasons:
+        found["refusal-field"] = Reply(blocks=(Refusal(("I cannot ", "help with that.")),))
+    return found

@@ -1,0 +1,48 @@
+"""Replies that several rules script."""
+
+from typing import Final
+
+from langchain_core.tools import BaseTool, tool
+
+from mockserver import Asked, Reply, ToolCall
+
+PLAIN: Final = Reply.of("The moon ", "is full ", "of goldfish.", model="answering-model-2026-01-01")
+"""Text in three pieces, from a model whose name is not the one asked for."""
+
+WHITE_SPACE: Final = ("  Leading", " ", "\n", "\n\n", "\t", "indented", "  ", "trailing \n ")
+UNICODE: Final = ("né", "e\u0301 ", "\U0001f420", "\U0001f469\u200d\U0001f680", " a\u2028b\u2029c\u0085d\x0b\x0ce ", "日本", "語")
+REPEATED: Final = ("na", "na", "na", " ", " ", "na")
+MARKUP: Final = ("data: x\n\n", "[DONE]", '{"a":', ' "b"}', "event: error\n", "</s>", "null")
+
+
+@tool
+def get_weather(city: str) -> str:
+    """Tell the weather of a city."""
+    return f"fine in {city}"
+
+
+TOOLS: Final[list[BaseTool]] = [get_weather]
+
+CALLS: Final = Reply(
+    blocks=(
+        ToolCall.of("get_weather", {"city": "Paris"}, id="call_paris"),
+        ToolCall.of("get_weather", {"city": "Zürich"}, id="call_zurich"),
+    ),
+    finish_reason="tool_calls",
+    model=PLAIN.model,
+)
+"""Two tool calls and no text."""
+
+
+def echo(asked: Asked) -> Reply:
+    """Answers each request with its own text, in three pieces and under an id of its own."""
+    return echoed(asked.text)
+
+
+def echoed(text: str) -> Reply:
+    return Reply.of("You asked: ", text, " That is all.", model=PLAIN.model)
+
+
+def answer_to(text: str) -> str:
+    """The text with which `echo` answers."""
+    return echoed(text).text

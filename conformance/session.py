@@ -1,0 +1,206 @@
+"""The pytest plugin's other half: collects the rules as items, runs them, and sums up."""
+
+import fnmatch
+import json
+import os
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from mockserver import MockServerError
+
+from . import wording
+from .bench import Benches
+from .integrations import StanzaError, of_project
+from .judge import Item, items, judge
+from .summary import Summary
+from .target import Target, TargetError, resolve
+from .verdict import Result
+
+ROOT: Final = "conformance"
+"""First part of all node ids."""
+_HIDDEN: Final = ("*_PROXY", "*_proxy", "LANGCHAIN_*", "LANGSMITH_*")
+"""Environment that would change what a model sends and where to; hidden while items run."""
+
+_TARGETS: Final = pytest.StashKey[tuple[Target, ...]]()
+
+
+def targets(config: pytest.Config) -> tuple[Target, ...]:
+    """The models that the command line names.
+
+    Raises:
+        pytest.UsageError: one of them cannot be used.
+    """
+    if _TARGETS not in config.stash:
+        config.stash[_TARGETS] = _resolve(config)
+    return config.stash[_TARGETS]
+
+
+def _resolve(config: pytest.Config) -> tuple[Target, ...]:
+    folder = Path(config.invocation_params.dir)
+    if str(folder) not in sys.path:
+        # As `python -m` does; so a model that is written in the user's own folder is found.
+        sys.path.insert(0, str(folder))
+    specs = list(dict.fromkeys(config.getoption("--chat-model")))
+    kwargs = _kwargs(config.getoption("--chat-model-kwargs"))
+    try:
+        stanzas = of_project(folder)
+        with _hidden(_HIDDEN):
+            found = [resolve(spec, kwargs, stanzas) for spec in specs]
+    except (StanzaError, TargetError, MockServerError) as error:
+        raise pytest.UsageError(str(error)) from None
+    labels = [each.label for each in found]
+    return tuple(_renamed(each) if labels.count(each.label) > 1 else each for each in found)
+
+
+def _renamed(target: Target) -> Target:
+    """Two models of one name are told apart by their modules."""
+    return replace(target, label=target.spec.replace(":", "."))
+
+
+def _kwargs(text: str | None) -> dict[str, Any]:
+    if text is None:
+        return {}
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise pytest.UsageError(f"--chat-model-kwargs is a JSON object, not {text!r}: {error}") from None
+    if not isinstance(value, dict):
+        raise pytest.UsageError(f'--chat-model-kwargs is a JSON object such as {{"temperature": 0}}, not {text!r}')
+    return value
+
+
+@contextmanager
+def _hidden(patterns: Sequence[str]) -> Iterator[None]:
+    """Environment variables that match are not set meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+                patch.delenv(name)
+        yield
+
+
+class Session:
+    """Hooks of a run with `--chat-model`."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._targets = targets(config)
+        self._wanted = [arg for arg in config.args if arg.partition("::")[0] == ROOT and "::" in arg]
+        self._summary = Summary(self._targets)
+        chosen = [arg for arg in config.args if arg not in self._wanted]
+        self._runs = bool(self._wanted) or config.args_source is not pytest.Config.ArgsSource.ARGS
+        # Without paths on the command line the rules are all that runs; pytest would add the current folder.
+        config.args[:] = chosen if config.args_source is pytest.Config.ArgsSource.ARGS else []
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        if isinstance(collector, pytest.Session) and self._runs and report.passed:
+            root = Rules.from_parent(collector, name=ROOT, nodeid=ROOT, targets=self._targets, wanted=self._wanted)
+            report.result = [*report.result, root]
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._summary.add(report)
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        verdict = dict(report.user_properties).get("verdict")
+        if report.when == "call" and verdict == "warned":
+            return "warned", "w", "WARNED"
+        if report.when == "call" and verdict == "harness error":
+            return "error", "E", "HARNESS ERROR"
+        return None
+
+    def pytest_report_header(self) -> list[str]:
+        return [self._summary.header(target) for target in self._targets]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for line in self._summary.lines():
+            terminalreporter.line(line)
+
+    def pytest_unconfigure(self) -> None:
+        _benches(self._config).close()
+
+
+_BENCHES: Final = pytest.StashKey[Benches]()
+
+
+def _benches(config: pytest.Config) -> Benches:
+    return config.stash.setdefault(_BENCHES, Benches())
+
+
+class Rules(pytest.Collector):
+    """Collects all rules for all targets; `wanted` are node ids given on the command line."""
+
+    def __init__(self, *, targets: Sequence[Target], wanted: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._targets = targets
+        self._wanted = wanted
+
+    def collect(self) -> Iterator[pytest.Item]:
+        found = set()
+        for target in self._targets:
+            for item in items(target):
+                nodeid = f"{ROOT}::{target.label}::{item.name}"
+                matching = {each for each in self._wanted if f"{nodeid}::".startswith(f"{each.rstrip(':')}::")}
+                found |= matching
+                if matching or not self._wanted:
+                    yield RuleItem.from_parent(self, name=item.name, nodeid=nodeid, item=item)
+        if missing := [each for each in self._wanted if each not in found]:
+            raise pytest.UsageError(f"not found: {missing[0]}")
+
+
+class RuleItem(pytest.Item):
+    """One item of the suite."""
+
+    def __init__(self, *, item: Item, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._item = item
+        self._result: Result | None = None
+        rule = item.rule
+        self.add_marker(pytest.mark.conformance(rule=rule.id, level=item.level, area=rule.area))
+        # What a model warns of is shown; it is the user's own tests that decide whether it is an error.
+        self.add_marker(pytest.mark.filterwarnings("default"))
+        self.user_properties += [
+            ("rule", rule.id),
+            ("level", item.level),
+            ("area", rule.area),
+            ("model", item.target.label),
+            ("form", item.form),
+            ("case", item.case.name),
+        ]
+
+    def runtest(self) -> None:
+        with _hidden((*_HIDDEN, *self._item.target.stanza.clear_env)):
+            result = self._result = judge(self._item, _benches(self.config))
+        self.user_properties.append(("verdict", result.verdict))
+        if result.verdict == "not applicable":
+            pytest.skip(result.reason)
+        if result.verdict in ("failed", "harness error"):
+            raise _NotKept
+        if result.verdict == "warned":
+            self.add_report_section("call", "conformance", self._told())
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if excinfo.errisinstance(_NotKept):
+            return self._told()
+        return super().repr_failure(excinfo, style)
+
+    def _told(self) -> str:
+        assert self._result
+        return wording.item(self._item, self._result)
+
+    def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
+        return self.path, None, self.name
+
+
+class _NotKept(Exception):
+    """Fails the pytest item; what it says is in the result."""

@@ -1,0 +1,64 @@
+"""The sum of a run, as it stands at the end of the terminal. Results of xdist's workers come in as reports."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+
+import pytest
+
+from . import wording
+from .catalogue import rules
+from .compat import CORE
+from .target import Target
+
+
+@dataclass
+class Tally:
+    """What became of the items of one rule: item names by verdict."""
+
+    by_verdict: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def ran(self) -> bool:
+        return any(verdict != "not applicable" for verdict in self.by_verdict)
+
+    @property
+    def holds(self) -> bool:
+        return set(self.by_verdict) <= {"passed", "not applicable"}
+
+
+class Summary:
+    """Gathers reports and tells the sum, a model at a time."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._targets = targets
+        self._tallies: dict[str, dict[str, Tally]] = {target.label: {} for target in targets}
+
+    def add(self, report: pytest.TestReport) -> None:
+        facts = dict(report.user_properties)
+        if "rule" not in facts or report.when == "teardown":
+            return
+        if report.when == "setup" and report.passed:
+            return
+        verdict = str(facts.get("verdict") or "harness error")
+        tally = self._tallies[str(facts["model"])].setdefault(str(facts["rule"]), Tally())
+        tally.by_verdict[verdict].append(report.nodeid.rpartition("::")[2])
+
+    def header(self, target: Target) -> str:
+        return f"chat model: {target.spec} {version_of(target)} (wire {target.wire.name}, langchain-core {CORE})"
+
+    def lines(self) -> Iterator[str]:
+        for target in self._targets:
+            tallies = self._tallies[target.label]
+            if tallies:
+                yield from wording.summary(target, version_of(target), tallies, rules())
+
+
+def version_of(target: Target) -> str:
+    """The version of the distribution that the model's class comes from, or `""`."""
+    package = target.model_class.__module__.partition(".")[0]
+    try:
+        return metadata.version(package.replace("_", "-"))
+    except metadata.PackageNotFoundError:
+        return ""

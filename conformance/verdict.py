@@ -1,0 +1,52 @@
+"""What becomes of a rule on a model, and why."""
+
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+Verdict: TypeAlias = Literal["passed", "failed", "warned", "not applicable", "harness error"]
+"""`warned`: a SHOULD that does not hold. `harness error`: a defect of this suite, never blamed on the model."""
+
+RED: Final = ("failed", "harness error")
+
+
+@dataclass
+class Broken(Exception):
+    """A rule does not hold.
+
+    Args:
+        expected: what the rule wants, all that it accepts.
+        observed: what was seen.
+        because: where the difference comes from, as far as can be seen.
+        frame: kind of the frame that is to be shown, such as ``finish``.
+    """
+
+    expected: str
+    observed: str
+    because: str = ""
+    frame: str = ""
+
+
+@dataclass
+class NotApplicable(Exception):
+    """A rule has nothing to say of this model; `reason` says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """The verdict of one item, with what a person needs to see where it is not `passed`.
+
+    Args:
+        facts: label and text, in the order in which they are shown.
+        seconds: time that the item took.
+    """
+
+    verdict: Verdict
+    facts: tuple[tuple[str, str], ...] = ()
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def reason(self) -> str:
+        """The first fact, in one line."""
+        return self.facts[0][1] if self.facts else ""

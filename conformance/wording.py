@@ -1,0 +1,127 @@
+"""All words that a user reads on failure are put together here."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from .catalogue import Form, Level, Rule
+from .verdict import Broken, Result
+
+if TYPE_CHECKING:
+    from mockserver import Exchange, Script
+
+    from .drive import Probe
+    from .judge import Item
+    from .summary import Tally
+    from .target import Target
+
+WIDTH: Final = 110
+_LABEL: Final = 11
+_LISTED: Final = (
+    ("MUST rules that do not hold", "failed"),
+    ("SHOULD rules that do not hold", "warned"),
+    ("not judged, for an error of this suite (please report it)", "harness error"),
+)
+_METHODS: Final = {"INVOKE": "invoke", "STREAM": "stream", "BATCH": "batch", "EVENTS": "stream_events", "DEFAULT": "stream"}
+
+
+def facts(item: "Item", probe: "Probe", broken: Broken) -> tuple[tuple[str, str], ...]:
+    """The facts of a rule that does not hold, labelled, in the order in which they are shown."""
+    told = [
+        ("expected", broken.expected),
+        ("observed", broken.observed),
+        ("because", broken.because),
+        ("script", script(probe.server.script, probe.wire.name, probe.exchanges)),
+        ("wire", wire(probe.exchanges, broken.frame)),
+        ("level", item.case.why if item.case.level else ""),
+        ("hint", item.rule.hint),
+        ("rerun", rerun(item)),
+    ]
+    return tuple((label, text) for label, text in told if text)
+
+
+def item(item: "Item", result: Result) -> str:
+    """The text of an item whose rule does not hold."""
+    return failure(item.rule, item.level, f"{item.target.label} · {method(item.rule, item.form)}", result.facts)
+
+
+def method(rule: Rule, form: Form) -> str:
+    """The method that a rule is about, by its area."""
+    name = _METHODS.get(rule.area)
+    if name is None:
+        return form
+    return f"a{name}" if form == "async" else name
+
+
+def failure(rule: Rule, level: Level, who: str, facts: Iterable[tuple[str, str]]) -> str:
+    """The failure text: rule, level, statement and model, then the facts."""
+    head = f"{rule.id}  {level}  {rule.statement}"
+    gap = " " * max(2, WIDTH - len(head) - len(who))
+    lines = [f"{head}{gap}{who}" if len(head) + len(who) + 2 <= WIDTH else f"{head}\n{' ' * 2}{who}"]
+    for label, text in facts:
+        first, *more = text.splitlines()
+        lines.append(f"  {label.ljust(_LABEL)}{first}")
+        lines += [f"  {' ' * _LABEL}{line}" for line in more]
+    return "\n".join(lines)
+
+
+def rerun(item: "Item") -> str:
+    """The command that runs this item again."""
+    return f"pytest --chat-model={item.target.spec} -k {item.name}"
+
+
+def script(script: "Script", wire: str, exchanges: tuple["Exchange", ...]) -> str:
+    """What the server was scripted with: ``openai-chat: text in 3 pieces, finish, usage``."""
+    turns = script.turns or tuple(dict.fromkeys(each.turn for each in exchanges if each.turn))
+    told = list(dict.fromkeys(turn.describe() for turn in turns))
+    if len(told) > 3:
+        told = [*told[:3], f"and {len(told) - 3} more answers"]
+    return f"{wire}: {'; then '.join(told)}" if told else ""
+
+
+def wire(exchanges: tuple["Exchange", ...], kind: str) -> str:
+    """What was on the wire: how many frames, and the one that matters or the last with data."""
+    if not exchanges:
+        return "no request"
+    exchange = next((each for each in reversed(exchanges) if each.frames_written), exchanges[-1])
+    count = f"{exchange.frames_written} of {len(exchange.frames)} frames"
+    if exchange.frames_written == len(exchange.frames):
+        count = f"{len(exchange.frames)} frame{'s' if len(exchange.frames) != 1 else ''}"
+    requests = f"{len(exchanges)} requests; the last: " if len(exchanges) > 1 else ""
+    if exchange.refused:
+        return f"{requests}{exchange.describe()}"
+    written = list(enumerate(exchange.frames, 1))[: exchange.frames_written]
+    shown = next(((number, frame) for number, frame in written if frame.kind == kind), None)
+    if shown is None:
+        return f"{requests}{count}, {exchange.ended or 'open'}"
+    number, frame = shown
+    return f"{requests}{count}; #{number} {_cut(frame.data.decode(errors='replace').strip(), 70)}"
+
+
+def _cut(text: str, width: int) -> str:
+    line = " ⏎ ".join(text.splitlines())
+    return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def summary(target: "Target", version: str, tallies: Mapping[str, "Tally"], rules: Mapping[str, Rule]) -> Iterator[str]:
+    """The sum for one model: a line an area, then what does not hold, MUST and SHOULD apart."""
+    head = " ".join(part for part in ("conformance of", target.spec, version) if part)
+    yield ""
+    yield f"{'=' * 4} {head} {'=' * max(4, 100 - len(head))}"
+    areas: dict[str, list["Tally"]] = {}
+    for id, rule in rules.items():
+        if id in tallies:
+            areas.setdefault(rule.area, []).append(tallies[id])
+    for area, of_area in areas.items():
+        ran = [tally for tally in of_area if tally.ran]
+        held = sum(tally.holds for tally in ran)
+        silent = len(of_area) - len(ran)
+        rest = f"   ({silent} not applicable)" if silent else ""
+        yield f"  {area.ljust(_LABEL)}{held:>2} of {len(ran):>2} rules hold{rest}"
+    for title, verdict in _LISTED:
+        found = {id: tally.by_verdict[verdict] for id, tally in tallies.items() if verdict in tally.by_verdict}
+        if found:
+            yield f"{title}:"
+        for id, names in sorted(found.items(), key=lambda each: list(rules).index(each[0])):
+            told = ", ".join(name.removeprefix(f"{id}-") for name in names)
+            yield f"  {id.ljust(_LABEL)}{_cut(rules[id].statement, 70)}  [{_cut(told, 60)}]"
+    yield "Read more of a rule: conformance explain RULE.  Reasons of what is not applicable: -rs.  What warned: -rw"

@@ -1,0 +1,47 @@
+"""A scripted mock provider of chat models: it speaks the providers' streaming wires and sees what the client does.
+
+    with mockserver.serve(mockserver.Reply.of("Hel", "lo")) as server:
+        client = SomeClient(base_url=server.url)
+        ...
+        server.exchanges
+"""
+
+from .delivery import Delivery, Fault, Gate, Insert, Pace
+from .errors import CassetteError, MockServerError, Refused, ScriptError, Unencodable
+from .exchange import Exchange, Write
+from .frames import Frame
+from .reply import Reasoning, Refusal, Reply, Text, ToolCall, Usage
+from .script import Recording, Script, Turn, When
+from .server import Server, serve
+from .wires import WIRES, Asked, Wire
+
+__all__ = [
+    "WIRES",
+    "Asked",
+    "CassetteError",
+    "Delivery",
+    "Exchange",
+    "Fault",
+    "Frame",
+    "Gate",
+    "Insert",
+    "MockServerError",
+    "Pace",
+    "Reasoning",
+    "Recording",
+    "Refusal",
+    "Refused",
+    "Reply",
+    "Script",
+    "ScriptError",
+    "Server",
+    "Text",
+    "ToolCall",
+    "Turn",
+    "Unencodable",
+    "Usage",
+    "When",
+    "Wire",
+    "Write",
+    "serve",
+]

@@ -1,0 +1,24 @@
+"""Frames: the bytes that a wire sends, and what each of them is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+FrameKind: TypeAlias = Literal["start", "piece", "finish", "usage", "end", "noise", "error"]
+"""What a frame does: opens the answer or a block, brings a piece, says why the answer ended, counts tokens,
+terminates, carries nothing (noise), or breaks off with an error."""
+
+KINDS: Final = ("start", "piece", "finish", "usage", "end", "noise", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame. `piece` is the running number of the piece that it brings, from 0 over the whole reply."""
+
+    data: bytes
+    kind: FrameKind
+    piece: int | None = None
+
+
+def join(frames: Iterable[Frame]) -> bytes:
+    return b"".join(frame.data for frame in frames)

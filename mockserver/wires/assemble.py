@@ -1,0 +1,63 @@
+"""From a wire's deltas back to a reply: shared by the decoders of all wires."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..reply import Block, Reasoning, Refusal, Reply, Text, ToolCall, Usage
+
+_Kind = Literal["text", "reasoning", "refusal", "tool_call"]
+
+
+@dataclass
+class _Open:
+    kind: _Kind
+    pieces: list[str] = field(default_factory=list)
+    id: str = ""
+    name: str = ""
+    signature: str | None = None
+
+    def close(self) -> Block | None:
+        pieces = tuple(piece for piece in self.pieces if piece)
+        if self.kind == "tool_call":
+            return ToolCall(id=self.id or "missing", name=self.name or "missing", pieces=pieces)
+        if not pieces:
+            return None
+        if self.kind == "text":
+            return Text(pieces)
+        if self.kind == "refusal":
+            return Refusal(pieces)
+        return Reasoning(pieces, signature=self.signature)
+
+
+class Assembler:
+    """Collects deltas under keys (a wire's index, or the name of a field) and closes them to blocks in order of arrival."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[object, _Open] = {}
+        self.unknown: list[str] = []
+        self.error: str | None = None
+
+    def add(self, key: object, kind: _Kind, piece: str = "") -> None:
+        """A piece of the block `key`, which this opens where it is new."""
+        self._blocks.setdefault(key, _Open(kind)).pieces.append(piece)
+
+    def call(self, key: object, *, id: str | None, name: str | None, piece: str = "") -> None:
+        """A piece of the tool call `key`; id and name as far as this delta brings them."""
+        block = self._blocks.setdefault(key, _Open("tool_call"))
+        block.id = block.id or id or ""
+        block.name = block.name or name or ""
+        block.pieces.append(piece)
+
+    def sign(self, key: object, signature: str) -> None:
+        self._blocks.setdefault(key, _Open("reasoning")).signature = signature
+
+    def reply(self, *, finish_reason: str | None, usage: Usage | None, id: str | None, model: str | None) -> Reply:
+        """The reply so far; one that never said why it ended has the finish reason `unfinished`."""
+        blocks = (block.close() for block in self._blocks.values())
+        return Reply(
+            blocks=tuple(block for block in blocks if block is not None),
+            finish_reason=finish_reason or "unfinished",
+            usage=usage,
+            id=id,
+            model=model,
+        )
