@@ -65,7 +65,7 @@ class Bench:
     def settled(self) -> bool:
         """Whether all requests have ended, so that the next item sees only its own."""
         return not self.server.errors and self.server.until(
-            lambda: self.server.open_requests == 0, timeout=_SETTLE
+            lambda: all(exchange.ended for exchange in self.server.exchanges), timeout=_SETTLE
         )
 
     def close(self) -> None:

@@ -51,10 +51,15 @@ END: Final = End()
 
 @dataclass(frozen=True, slots=True)
 class Seen(Generic[T]):
-    """An item that a method gave, and when (seconds of `time.monotonic`)."""
+    """An item that a method gave, when (seconds of `time.monotonic`), and the CPU seconds of its thread until then."""
 
     value: T
     at: float
+    cpu: float
+
+    @classmethod
+    def now(cls, value: T) -> "Seen[T]":
+        return cls(value, time.monotonic(), time.thread_time())
 
 
 class Call(Generic[T]):
@@ -151,8 +156,8 @@ class Stream(Generic[T]):
             taken.append(item)
         return taken
 
-    def drain(self) -> "Call[None]":
-        """Start to read to the end, without waiting for it."""
+    def drain(self) -> "Call[float]":
+        """Start to read to the end, without waiting for it; gives the CPU seconds of the reading thread."""
         return Call(self.name, self._hand.do(_Drain(self.seen)))
 
     def rest(self, limit: float = LIMIT) -> list[T]:
@@ -195,29 +200,31 @@ class _Next:
     def sync(self, iterator: Iterator[Any]) -> Any:
         value = next(iterator, END)
         if value is not END:
-            self.seen.append(Seen(value, time.monotonic()))
+            self.seen.append(Seen.now(value))
         return value
 
     async def asynchronous(self, iterator: AsyncIterator[Any]) -> Any:
         value = await anext(iterator, END)
         if value is not END:
-            self.seen.append(Seen(value, time.monotonic()))
+            self.seen.append(Seen.now(value))
         return value
 
 
 @dataclass(frozen=True)
 class _Drain:
-    """Take all items that are left, and note them."""
+    """Take all items that are left, and note them; gives the CPU seconds of the thread at the end."""
 
     seen: list[Seen[Any]]
 
-    def sync(self, iterator: Iterator[Any]) -> None:
+    def sync(self, iterator: Iterator[Any]) -> float:
         for value in iterator:
-            self.seen.append(Seen(value, time.monotonic()))
+            self.seen.append(Seen.now(value))
+        return time.thread_time()
 
-    async def asynchronous(self, iterator: AsyncIterator[Any]) -> None:
+    async def asynchronous(self, iterator: AsyncIterator[Any]) -> float:
         async for value in iterator:
-            self.seen.append(Seen(value, time.monotonic()))
+            self.seen.append(Seen.now(value))
+        return time.thread_time()
 
 
 @dataclass(frozen=True)
@@ -319,6 +326,8 @@ class Probe:
     target: "Target"
     form: "Form"
     bench: "Bench"
+    note: str = ""
+    """What an INFO rule found."""
     _models: dict[str, BaseChatModel] = field(default_factory=dict)
     _streams: list[Stream[Any]] = field(default_factory=list)
     _gates: list[Gate] = field(default_factory=list)
@@ -367,11 +376,18 @@ class Probe:
 
     def run(self, name: str, work: Callable[[], Any]) -> "Call[Any]":
         """Start `work` where this form runs: in a thread, or (it gives a coroutine) as a task of the loop."""
-        future: Future[Any] = Future()
-        if self.is_async:
-            loop = self.bench.loop
-            task = loop.submit(_start(_carry(work, future))).result(PATIENCE)
-            return Call(name, future, cancel=lambda: loop.loop.call_soon_threadsafe(task.cancel))
+        return self.in_loop(name, work) if self.is_async else self.in_thread(name, work)
+
+    def in_loop(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> "Call[T]":
+        """Start a coroutine as a task of the bench's loop."""
+        future: Future[T] = Future()
+        loop = self.bench.loop
+        task = loop.submit(_start(_carry(work, future))).result(PATIENCE)
+        return Call(name, future, cancel=lambda: loop.loop.call_soon_threadsafe(task.cancel))
+
+    def in_thread(self, name: str, work: Callable[[], T]) -> "Call[T]":
+        """Start a function in a thread that has no loop."""
+        future: Future[T] = Future()
 
         def carry() -> None:
             try:

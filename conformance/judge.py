@@ -10,7 +10,7 @@ from .bench import Benches
 from .catalogue import SHOULD, Case, Form, Level, Rule, rules
 from .drive import Probe
 from .target import Target
-from .verdict import Broken, NotApplicable, Result
+from .verdict import Broken, NotApplicable, Result, Verdict
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ def judge(item: Item, benches: Benches) -> Result:
     probe.play()
     try:
         item.rule.check(probe, item.case)
-        result = Result(verdict="passed")
+        result = Result(verdict="passed", facts=(("note", probe.note),) if probe.note else ())
     except NotApplicable as reason:
         result = Result(verdict="not applicable", facts=(("reason", reason.reason),))
     except Broken as broken:
-        verdict = "warned" if item.level == SHOULD else "failed"
+        verdict: Verdict = "warned" if item.level == SHOULD else "failed"
         result = Result(verdict=verdict, facts=wording.facts(item, probe, broken))
     except Exception:
         result = Result(verdict="harness error", facts=(("error", traceback.format_exc()),))

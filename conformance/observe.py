@@ -48,13 +48,13 @@ def usage_of(message: BaseMessage) -> dict[str, Any] | None:
     usage = getattr(message, "usage_metadata", None)
     if not usage:
         return None
-    counted: dict[str, Any] = {}
-    for key, value in usage.items():
-        if isinstance(value, Mapping):
-            value = {name: count for name, count in value.items() if count}
-        if value or not isinstance(value, Mapping):
-            counted[key] = value
-    return counted
+    details = {key: _counted(value) for key, value in usage.items() if isinstance(value, Mapping)}
+    totals = {key: value for key, value in usage.items() if key not in details}
+    return totals | {key: value for key, value in details.items() if value}
+
+
+def _counted(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: count for name, count in details.items() if count}
 
 
 def content_of(message: BaseMessage) -> list[tuple[str, str]]:
@@ -113,9 +113,7 @@ def agree(wanted: AIMessage, got: AIMessage, *, names: tuple[str, str], but: tup
         Broken: with all facets that differ.
     """
     one, other = facets(wanted), facets(got)
-    different = [
-        name for name in dict.fromkeys([*one, *other]) if name not in but and one.get(name) != other.get(name)
-    ]
+    different = [name for name in dict.fromkeys([*one, *other]) if name not in but and one.get(name) != other.get(name)]
     if different:
         expected = "; ".join(f"{name} {_short(one.get(name))}" for name in different)
         observed = "; ".join(f"{name} {_short(other.get(name))}" for name in different)

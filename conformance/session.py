@@ -26,6 +26,15 @@ ROOT: Final = "conformance"
 """First part of all node ids."""
 _HIDDEN: Final = ("*_PROXY", "*_proxy", "LANGCHAIN_*", "LANGSMITH_*")
 """Environment that would change what a model sends and where to; hidden while items run."""
+_WARNINGS: Final = (
+    # What a model warns of is shown; whether a warning is an error is for the user's own tests to say.
+    "default",
+    # EVENTS rules call v1 because users still do; that it is deprecated is no news about the model.
+    "ignore:astream_events version='v1' is deprecated",
+    # Items end loops and servers under a model's idle connections; what a model itself leaves open is ASYNC-05's.
+    "ignore::ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
 
 _TARGETS: Final = pytest.StashKey[tuple[Target, ...]]()
 
@@ -167,8 +176,8 @@ class RuleItem(pytest.Item):
         self._result: Result | None = None
         rule = item.rule
         self.add_marker(pytest.mark.conformance(rule=rule.id, level=item.level, area=rule.area))
-        # What a model warns of is shown; it is the user's own tests that decide whether it is an error.
-        self.add_marker(pytest.mark.filterwarnings("default"))
+        for setting in _WARNINGS:
+            self.add_marker(pytest.mark.filterwarnings(setting))
         self.user_properties += [
             ("rule", rule.id),
             ("level", item.level),
@@ -182,6 +191,8 @@ class RuleItem(pytest.Item):
         with _hidden((*_HIDDEN, *self._item.target.stanza.clear_env)):
             result = self._result = judge(self._item, _benches(self.config))
         self.user_properties.append(("verdict", result.verdict))
+        if result.verdict == "passed" and result.reason:
+            self.user_properties.append(("note", result.reason))
         if result.verdict == "not applicable":
             pytest.skip(result.reason)
         if result.verdict in ("failed", "harness error"):

@@ -18,6 +18,7 @@ class Tally:
     """What became of the items of one rule: item names by verdict."""
 
     by_verdict: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    notes: list[str] = field(default_factory=list)
 
     @property
     def ran(self) -> bool:
@@ -43,6 +44,8 @@ class Summary:
             return
         verdict = str(facts.get("verdict") or "harness error")
         tally = self._tallies[str(facts["model"])].setdefault(str(facts["rule"]), Tally())
+        if "note" in facts:
+            tally.notes.append(str(facts["note"]))
         tally.by_verdict[verdict].append(report.nodeid.rpartition("::")[2])
 
     def header(self, target: Target) -> str:

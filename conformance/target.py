@@ -245,14 +245,10 @@ def _by_field(found: type[BaseChatModel], arguments: Mapping[str, Any]) -> dict[
 
 def _by_alias(found: type[BaseChatModel], arguments: Mapping[str, Any]) -> dict[str, Any]:
     fields = found.model_fields
-    return {
-        (fields[name].alias or name) if name in fields else name: value for name, value in arguments.items()
-    }
+    return {(fields[name].alias or name) if name in fields else name: value for name, value in arguments.items()}
 
 
-def _checked(
-    spec: str, stanza: Stanza, kwargs: Mapping[str, Any], make: Callable[..., BaseChatModel]
-) -> Target:
+def _checked(spec: str, stanza: Stanza, kwargs: Mapping[str, Any], make: Callable[..., BaseChatModel]) -> Target:
     """Build the model once, against a server of its own, to see that it can be built and what it speaks."""
     with mockserver.serve(Reply.of("Hello")) as server:
         model = make(server.url, **kwargs)
@@ -316,7 +312,7 @@ def _unbuilt(spec: str, found: type[BaseChatModel], stanza: Stanza, error: Excep
     if not missing:
         return f"{spec} cannot be built: {describe_error(error)}"
     given = {name: repr(value).replace("'", '"') for name, value in stanza.kwargs.items()}
-    wanted = {name: '"…"' for name in missing}
+    wanted = dict.fromkeys(missing, '"…"')
     return (
         f"{spec} cannot be built: the argument{'s' if len(missing) > 1 else ''} {', '.join(map(repr, missing))} "
         f"{'are' if len(missing) > 1 else 'is'} missing. Give it with --chat-model-kwargs='{{\"{missing[0]}\": …}}', "

@@ -21,7 +21,13 @@ _LISTED: Final = (
     ("SHOULD rules that do not hold", "warned"),
     ("not judged, for an error of this suite (please report it)", "harness error"),
 )
-_METHODS: Final = {"INVOKE": "invoke", "STREAM": "stream", "BATCH": "batch", "EVENTS": "stream_events", "DEFAULT": "stream"}
+_METHODS: Final = {
+    "INVOKE": "invoke",
+    "STREAM": "stream",
+    "BATCH": "batch",
+    "EVENTS": "stream_events",
+    "DEFAULT": "stream",
+}
 
 
 def facts(item: "Item", probe: "Probe", broken: Broken) -> tuple[tuple[str, str], ...]:
@@ -107,7 +113,7 @@ def summary(target: "Target", version: str, tallies: Mapping[str, "Tally"], rule
     head = " ".join(part for part in ("conformance of", target.spec, version) if part)
     yield ""
     yield f"{'=' * 4} {head} {'=' * max(4, 100 - len(head))}"
-    areas: dict[str, list["Tally"]] = {}
+    areas: dict[str, list[Tally]] = {}
     for id, rule in rules.items():
         if id in tallies:
             areas.setdefault(rule.area, []).append(tallies[id])
@@ -117,6 +123,8 @@ def summary(target: "Target", version: str, tallies: Mapping[str, "Tally"], rule
         silent = len(of_area) - len(ran)
         rest = f"   ({silent} not applicable)" if silent else ""
         yield f"  {area.ljust(_LABEL)}{held:>2} of {len(ran):>2} rules hold{rest}"
+    for note in (note for tally in tallies.values() for note in tally.notes):
+        yield f"  {'methods'.ljust(_LABEL)}{note}"
     for title, verdict in _LISTED:
         found = {id: tally.by_verdict[verdict] for id, tally in tallies.items() if verdict in tally.by_verdict}
         if found:

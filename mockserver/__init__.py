@@ -1,9 +1,9 @@
 """A scripted mock provider of chat models: it speaks the providers' streaming wires and sees what the client does.
 
-    with mockserver.serve(mockserver.Reply.of("Hel", "lo")) as server:
-        client = SomeClient(base_url=server.url)
-        ...
-        server.exchanges
+with mockserver.serve(mockserver.Reply.of("Hel", "lo")) as server:
+    client = SomeClient(base_url=server.url)
+    ...
+    server.exchanges
 """
 
 from .delivery import Delivery, Fault, Gate, Insert, Pace

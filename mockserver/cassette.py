@@ -92,7 +92,9 @@ def _turn(file: Path, number: int, found: dict[str, Any]) -> Turn:
         ) from None
     wire = wire_for(method, path)
     if wire is None:
-        raise CassetteError(f"{file}: interaction {number}, {method} {path}, belongs to no wire that this server speaks")
+        raise CassetteError(
+            f"{file}: interaction {number}, {method} {path}, belongs to no wire that this server speaks"
+        )
     recording = Recording(status, headers, _frames(wire, headers, body), source=file.name)
     streamed = "event-stream" in headers.get("content-type", "")
     return Turn(recording=recording, when=When(wire=wire.name, stream=streamed))

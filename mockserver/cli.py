@@ -48,8 +48,7 @@ def _serve(options: argparse.Namespace) -> int:
     with serve(script, host=options.host, port=options.port) as server:
         print(server.url, flush=True)
         told = 0
-        while not interrupted.is_set():
-            server.until(lambda: told < _ended(server.exchanges) or interrupted.is_set(), timeout=0.2)
+        while not interrupted.wait(0.1):
             told = _tell(server.exchanges, told)
     _tell(server.exchanges, told, all_of_them=True)
     print(f"{len(server.exchanges)} requests answered", flush=True)

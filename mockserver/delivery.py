@@ -9,6 +9,7 @@ import random
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
 from .frames import Frame, join
@@ -80,7 +81,7 @@ class Pace:
 
     def deadlines(self) -> Iterator[float]:
         """Seconds from the start of the answer, one for each piece; absolute, so that no delay adds up."""
-        draw = random.Random(self.seed)
+        draw = random.Random(self.seed)  # noqa: S311 - it is to be repeatable
         at = self.first
         while True:
             yield at
@@ -120,7 +121,7 @@ class Delivery:
     """How one answer is delivered.
 
     Args:
-        cuts: what one write holds: each frame, the whole body, every so many bytes, or the bytes between listed offsets.
+        cuts: what one write holds: each frame, the whole body, so many bytes, or the bytes between listed offsets.
         pace: when pieces leave; as fast as they can where it is `None`.
         gates: points at which the server waits.
         fault: what goes wrong on the way.
@@ -174,7 +175,7 @@ def cut(body: bytes, cuts: Cuts) -> Iterator[bytes]:
         yield from (body[at : at + cuts] for at in range(0, len(body), cuts))
     elif isinstance(cuts, tuple):
         offsets = [0, *(at for at in cuts if at < len(body)), len(body)]
-        yield from (body[start:end] for start, end in zip(offsets, offsets[1:], strict=False))
+        yield from (body[start:end] for start, end in pairwise(offsets))
     else:
         yield body
 

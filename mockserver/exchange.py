@@ -23,90 +23,23 @@ class Write:
     frames: int
 
 
-@dataclass(slots=True, eq=False)
-class Exchange:
-    """A request and what became of it. Fields that are not known yet are `None`.
-
-    Args:
-        number: from 1, in order of arrival.
-        connection: from 1; equal for requests that came on one connection.
-        at: when the request was read, in seconds of `time.monotonic`.
-        asked: the request as understood; `None` where it belongs to no wire or was refused.
-        turn: the turn that answers it.
-        frames: the frames planned for the answer; a body that is not streamed is one frame.
-        refused: why the server refused the request, where it did.
-        ended: who ended it; `ended_at` says when.
-        journal: the journal that it stands in.
-    """
-
-    number: int
-    connection: int
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-    at: float = field(default_factory=time.monotonic)
-    asked: Asked | None = None
-    turn: Turn | None = None
-    status: int | None = None
-    frames: tuple[Frame, ...] = ()
-    writes: list[Write] = field(default_factory=list)
-    refused: str | None = None
-    ended: Ending | None = None
-    ended_at: float | None = None
-    journal: "Journal" = field(default_factory=lambda: Journal(), repr=False)
-
-    def __post_init__(self) -> None:
-        self.journal.begin(self)
-
-    def wrote(self, size: int, frames: int) -> None:
-        """Note a write of `size` bytes, with which `frames` frames are complete."""
-        self.writes.append(Write(time.monotonic(), size, frames))
-        self.journal.changed()
-
-    def end(self, how: Ending) -> None:
-        """Note who ended the exchange; what is noted first stays."""
-        if self.ended is None:
-            self.ended, self.ended_at = how, time.monotonic()
-            self.journal.close()
-
-    @property
-    def json(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
-
-    @property
-    def frames_written(self) -> int:
-        return self.writes[-1].frames if self.writes else 0
-
-    @property
-    def bytes_written(self) -> int:
-        return sum(write.size for write in self.writes)
-
-    def describe(self) -> str:
-        """One line: ``#1 POST /v1/messages 200, 7 of 7 frames, finished``."""
-        frames = f", {self.frames_written} of {len(self.frames)} frames" if self.frames else ""
-        why = f": {self.refused}" if self.refused else ""
-        return f"#{self.number} {self.method} {self.path} {self.status or '-'}{frames}, {self.ended or 'open'}{why}"
-
-
 class Journal:
     """All exchanges of a server, with waiting for what they come to. Safe from any thread."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._exchanges: list[Exchange] = []
+        self._exchanges: list["Exchange"] = []
         self._open = 0
         self._peak = 0
 
     @property
-    def exchanges(self) -> tuple[Exchange, ...]:
+    def exchanges(self) -> tuple["Exchange", ...]:
         with self._changed:
             return tuple(self._exchanges)
 
     @property
     def open(self) -> int:
-        """Requests that are not answered to the end yet."""
+        """Requests of whose answers something is still held back."""
         return self._open
 
     @property
@@ -114,7 +47,7 @@ class Journal:
         """The most requests that were open at one time."""
         return self._peak
 
-    def begin(self, exchange: Exchange) -> None:
+    def begin(self, exchange: "Exchange") -> None:
         with self._changed:
             self._exchanges.append(exchange)
             self._open += 1
@@ -143,3 +76,79 @@ class Journal:
                     return False
                 self._changed.wait(min(left, 0.01))
             return True
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """A request and what became of it. Fields that are not known yet are `None`.
+
+    Args:
+        number: from 1, in order of arrival.
+        connection: from 1; equal for requests that came on one connection.
+        at: when the request was read, in seconds of `time.monotonic`.
+        asked: the request as understood; `None` where it belongs to no wire or was refused.
+        turn: the turn that answers it.
+        frames: the frames planned for the answer; a body that is not streamed is one frame.
+        refused: why the server refused the request, where it did.
+        is_answered: whether all bytes are on their way.
+        ended: who ended it; `ended_at` says when.
+        journal: the journal that it stands in.
+    """
+
+    number: int
+    connection: int
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    at: float = field(default_factory=time.monotonic)
+    asked: Asked | None = None
+    turn: Turn | None = None
+    status: int | None = None
+    frames: tuple[Frame, ...] = ()
+    writes: list[Write] = field(default_factory=list)
+    refused: str | None = None
+    is_answered: bool = False
+    ended: Ending | None = None
+    ended_at: float | None = None
+    journal: Journal = field(default_factory=Journal, repr=False)
+
+    def __post_init__(self) -> None:
+        self.journal.begin(self)
+
+    def wrote(self, size: int, frames: int) -> None:
+        """Note a write of `size` bytes, with which `frames` frames are complete."""
+        self.writes.append(Write(time.monotonic(), size, frames))
+        self.journal.changed()
+
+    def let_go(self) -> None:
+        """Note that nothing is held back any more: with the last bytes, the client may think itself done."""
+        if not self.is_answered:
+            self.is_answered = True
+            self.journal.close()
+
+    def end(self, how: Ending) -> None:
+        """Note who ended the exchange; what is noted first stays."""
+        self.let_go()
+        if self.ended is None:
+            self.ended, self.ended_at = how, time.monotonic()
+            self.journal.changed()
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def frames_written(self) -> int:
+        return self.writes[-1].frames if self.writes else 0
+
+    @property
+    def bytes_written(self) -> int:
+        return sum(write.size for write in self.writes)
+
+    def describe(self) -> str:
+        """One line: ``#1 POST /v1/messages 200, 7 of 7 frames, finished``."""
+        frames = f", {self.frames_written} of {len(self.frames)} frames" if self.frames else ""
+        why = f": {self.refused}" if self.refused else ""
+        return f"#{self.number} {self.method} {self.path} {self.status or '-'}{frames}, {self.ended or 'open'}{why}"

@@ -52,9 +52,7 @@ def _reply(value: Value) -> Reply:
     single = [name for name in _BLOCKS if name in fields]
     if "blocks" in fields and single:
         fields[single[0]].fail("content stands either under 'blocks' or beside it, not both")
-    given: dict[str, Any] = {
-        name: fields[name].typed(str, "a string") for name in ("id", "model") if name in fields
-    }
+    given: dict[str, Any] = {name: fields[name].typed(str, "a string") for name in ("id", "model") if name in fields}
     if "finish_reason" in fields:
         given["finish_reason"] = _one_of(fields["finish_reason"], FINISH_REASONS)
     if "usage" in fields:

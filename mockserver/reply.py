@@ -30,7 +30,8 @@ class _Pieces:
     pieces: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        pieces = (self.pieces,) if isinstance(self.pieces, str) else tuple(self.pieces)
+        given: object = self.pieces
+        pieces = (given,) if isinstance(given, str) else tuple(self.pieces)
         object.__setattr__(self, "pieces", pieces)
         for piece in pieces:
             if not isinstance(piece, str) or not piece:
@@ -142,7 +143,7 @@ class Reply:
 
     @classmethod
     def of(cls, *parts: str | Block, **fields: Any) -> Self:
-        """A reply from strings (the pieces of a text block) and blocks: ``Reply.of("Hel", "lo", finish_reason="length")``."""
+        """A reply from strings (pieces of a text block) and blocks: ``Reply.of("Hel", "lo", finish_reason="length")``."""
         blocks: list[Block] = []
         for part in parts:
             if not isinstance(part, str):
@@ -171,9 +172,7 @@ class Reply:
         """The same reply with each block in one piece, as a body that is not streamed carries it."""
         return replace(
             self,
-            blocks=tuple(
-                replace(block, pieces=(block.joined,)) if block.pieces else block for block in self.blocks
-            ),
+            blocks=tuple(replace(block, pieces=(block.joined,)) if block.pieces else block for block in self.blocks),
         )
 
     def describe(self) -> str:

@@ -69,7 +69,7 @@ class Server:
         self._journal = Journal()
         self._connections: dict[object, int] = {}
         self._connections_made = 0
-        self._web: web.Server[web.BaseRequest] | None = None
+        self._web: web.Server | None = None
         self._thread: _Thread | None = None
         self._runner: web.ServerRunner | None = None
         self._stopping = False
@@ -269,13 +269,16 @@ class Server:
         await response.prepare(request)
         deadlines = delivery.pace.deadlines() if delivery.pace else None
         started = time.monotonic()
-        for point, data, frames in writes(recording.frames, delivery):
+        planned = list(writes(recording.frames, delivery))
+        for number, (point, data, frames) in enumerate(planned, 1):
             if point is not None and (gate := delivery.gates.get(point)):
                 await gate.passage()
             if deadlines and isinstance(point, int):
                 await asyncio.sleep(max(0.0, started + next(deadlines) - time.monotonic()))
             cut_off = whole and delivery.fault is not None
             part = data[: len(data) // 2] if cut_off else data
+            if number == len(planned):
+                exchange.let_go()
             await response.write(part)
             exchange.wrote(len(part), 0 if cut_off else frames)
             # A write that fits the buffer does not yield; without this, one stream would hold up all others and the

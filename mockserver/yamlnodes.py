@@ -31,7 +31,7 @@ class Value:
         """The value as plain Python data."""
         loader = yaml.SafeLoader("")
         try:
-            return loader.construct_object(self._node, deep=True)  # type: ignore[no-untyped-call]
+            return loader.construct_object(self._node, deep=True)
         except yaml.YAMLError as error:
             self.fail(getattr(error, "problem", None) or str(error))
 

@@ -93,7 +93,7 @@ def _of_file(file: Path) -> Mapping[str, Stanza]:
     models = settings.get("models", {})
     if not isinstance(models, dict) or not all(isinstance(each, dict) for each in models.values()):
         raise StanzaError(f'{file}: [tool.conformance.models."package:Class"] is a table for each class')
-    return {name: parse(stanza, f"{file}, [tool.conformance.models.\"{name}\"]") for name, stanza in models.items()}
+    return {name: parse(stanza, f'{file}, [tool.conformance.models."{name}"]') for name, stanza in models.items()}
 
 
 def parse(stanza: Mapping[str, Any], where: str) -> Stanza:

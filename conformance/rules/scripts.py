@@ -10,7 +10,15 @@ PLAIN: Final = Reply.of("The moon ", "is full ", "of goldfish.", model="answerin
 """Text in three pieces, from a model whose name is not the one asked for."""
 
 WHITE_SPACE: Final = ("  Leading", " ", "\n", "\n\n", "\t", "indented", "  ", "trailing \n ")
-UNICODE: Final = ("né", "e\u0301 ", "\U0001f420", "\U0001f469\u200d\U0001f680", " a\u2028b\u2029c\u0085d\x0b\x0ce ", "日本", "語")
+UNICODE: Final = (
+    "né",
+    "e\u0301 ",
+    "\U0001f420",
+    "\U0001f469\u200d\U0001f680",
+    " a\u2028b\u2029c\u0085d\x0b\x0ce ",
+    "日本",
+    "語",
+)
 REPEATED: Final = ("na", "na", "na", " ", " ", "na")
 MARKUP: Final = ("data: x\n\n", "[DONE]", '{"a":', ' "b"}', "event: error\n", "</s>", "null")
 

@@ -30,7 +30,7 @@ class _Open:
 
 
 class Assembler:
-    """Collects deltas under keys (a wire's index, or the name of a field) and closes them to blocks in order of arrival."""
+    """Collects deltas under keys (a wire's index, or the name of a field); closes them to blocks in order of arrival."""
 
     def __init__(self) -> None:
         self._blocks: dict[object, _Open] = {}

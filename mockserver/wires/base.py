@@ -118,7 +118,7 @@ class Wire(ABC):
 
     @abstractmethod
     def contentless(self, reply: Reply) -> Mapping[str, Contentless]:
-        """By name, the frames without content that a stream of `reply` may hold anywhere between its first and last frame."""
+        """By name, frames without content that may stand between any two frames of a stream of `reply`."""
 
     @abstractmethod
     def after_end(self, reply: Reply) -> tuple[Frame, ...]:
@@ -141,7 +141,7 @@ class Wire(ABC):
         """What a recorded frame does."""
 
     def label(self, parts: Iterable[bytes]) -> tuple[Frame, ...]:
-        """Recorded bytes, cut into frames, as frames of this wire: pieces numbered, so that gates and faults find them."""
+        """Recorded bytes, cut into frames, as frames of this wire: pieces are numbered, so that gates find them."""
         frames: list[Frame] = []
         number = 0
         for data in parts:

@@ -140,13 +140,7 @@ class OpenAIChat(Wire):
         choice = next(iter(chunk.get("choices") or ()), None)
         if choice is None:
             return "usage" if chunk.get("usage") else "noise"
-        if choice.get("finish_reason"):
-            return "finish"
-        delta = choice.get("delta") or {}
-        calls = delta.get("tool_calls") or ()
-        if any(delta.get(name) for name in _FIELD.values()) or any(_arguments(call) for call in calls):
-            return "piece"
-        return "start" if calls or delta.get("role") else "noise"
+        return "finish" if choice.get("finish_reason") else _kind_of_delta(choice.get("delta") or {})
 
     def decode_whole(self, body: bytes) -> Decoded:
         answer = json.loads(body)
@@ -212,7 +206,7 @@ class OpenAIChat(Wire):
         return Decoded(reply, tuple(parts.unknown), parts.error)
 
     def _check(self, reply: Reply) -> None:
-        """Chat Completions has one field for each kind of content, so blocks have no order beside that of the fields."""
+        """Chat Completions has one field for each kind of content, so blocks have no order but that of the fields."""
         ranks = [_RANK[type(block)] for block in reply.blocks]
         single = [rank for rank in ranks if rank != _RANK[ToolCall]]
         if ranks != sorted(ranks) or len(single) != len(set(single)):
@@ -268,6 +262,13 @@ def _message(message: Any) -> Message:
     calls = tuple(str(call.get("id")) for call in message.get("tool_calls") or ())
     result = message.get("tool_call_id")
     return Message(message["role"], text_of(message.get("content")), (*calls, *([result] if result else [])))
+
+
+def _kind_of_delta(delta: Mapping[str, Any]) -> FrameKind:
+    calls = delta.get("tool_calls") or ()
+    if any(delta.get(name) for name in _FIELD.values()) or any(_arguments(call) for call in calls):
+        return "piece"
+    return "start" if calls or delta.get("role") else "noise"
 
 
 def _arguments(call: Mapping[str, Any]) -> str:
