@@ -6,6 +6,8 @@ from typing import Any, Final
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
+from .verdict import Broken
+
 CORE: Final = version("langchain-core")
 CORE_VERSION: Final = tuple(int(part) for part in CORE.split(".")[:2])
 
@@ -13,8 +15,14 @@ RUN_ID_PREFIXES: Final = ("lc_run-", "run-")
 """How ids begin that langchain-core gives to messages whose provider gave none (1.x, 0.3)."""
 
 
-def text_of(message: BaseMessage) -> str:
-    """The text of a message. `text` is a property since langchain-core 1.0 and a method before."""
+def text_of(message: object) -> str:
+    """The text of a message. `text` is a property since langchain-core 1.0 and a method before.
+
+    Raises:
+        Broken: what the model gave is no message.
+    """
+    if not isinstance(message, BaseMessage):
+        raise Broken("a message", f"{type(message).__name__} {message!r:.80}")
     text: Any = message.text
     return str(text() if CORE_VERSION < (1, 0) else text)
 

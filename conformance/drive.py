@@ -10,7 +10,7 @@ import contextvars
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
 
 import mockserver
 from mockserver import Exchange, Gate, Reply, Turn
@@ -409,6 +411,13 @@ class Probe:
         stream: Stream[Any] = Stream(name, _LoopHand(make, self.bench) if self.is_async else _ThreadHand(make))
         self._streams.append(stream)
         return stream
+
+    def with_tools(self, tools: Sequence[BaseTool]) -> Runnable[Any, Any]:
+        """The model with tools bound."""
+        try:
+            return self.model().bind_tools(tools)
+        except Exception as error:
+            raise Broken("bind_tools takes tools", f"it raised {describe_error(error)}") from error
 
     def invoke(self, input: Any = PROMPT, **kwargs: Any) -> AIMessage:
         """The answer of `invoke` or `ainvoke`."""

@@ -9,7 +9,7 @@ from . import wording
 from .bench import Benches
 from .catalogue import SHOULD, Case, Form, Level, Rule, rules
 from .drive import Probe
-from .target import Target
+from .target import Target, TargetError
 from .verdict import Broken, NotApplicable, Result, Verdict
 
 
@@ -57,6 +57,8 @@ def judge(item: Item, benches: Benches) -> Result:
     except Broken as broken:
         verdict: Verdict = "warned" if item.level == SHOULD else "failed"
         result = Result(verdict=verdict, facts=wording.facts(item, probe, broken))
+    except TargetError as error:
+        result = Result(verdict="failed", facts=(("expected", "the model can be built"), ("observed", str(error))))
     except Exception:
         result = Result(verdict="harness error", facts=(("error", traceback.format_exc()),))
     if bench.server.errors:

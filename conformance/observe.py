@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 
+from mockserver import Exchange
+
 from .compat import RUN_ID_PREFIXES, invalid_tool_calls, text_of
 from .drive import brief
 from .verdict import Broken
@@ -100,7 +102,7 @@ def facets(message: AIMessage) -> dict[str, Any]:
     return told
 
 
-def agree(wanted: AIMessage, got: AIMessage, *, names: tuple[str, str], but: tuple[str, ...] = ()) -> None:
+def agree(wanted: Any, got: Any, *, names: tuple[str, str], but: tuple[str, ...] = ()) -> None:
     """Compare two messages facet by facet.
 
     Args:
@@ -112,12 +114,21 @@ def agree(wanted: AIMessage, got: AIMessage, *, names: tuple[str, str], but: tup
     Raises:
         Broken: with all facets that differ.
     """
+    for message, name in zip((wanted, got), names, strict=True):
+        if not isinstance(message, AIMessage):
+            raise Broken("an AIMessage", f"{brief(message)} ({name})")
     one, other = facets(wanted), facets(got)
     different = [name for name in dict.fromkeys([*one, *other]) if name not in but and one.get(name) != other.get(name)]
     if different:
         expected = "; ".join(f"{name} {_short(one.get(name))}" for name in different)
         observed = "; ".join(f"{name} {_short(other.get(name))}" for name in different)
         raise Broken(f"{expected} (as {names[0]})", f"{observed} ({names[1]})")
+
+
+def unasked(exchanges: Iterable[Exchange]) -> tuple[str, ...]:
+    """The facets of which a stream says nothing because the model did not ask; whether it should is for META to say."""
+    streams = [exchange.asked for exchange in exchanges if exchange.asked and exchange.asked.stream]
+    return ("usage",) if any(not asked.stream_usage for asked in streams) else ()
 
 
 def _short(value: object) -> str:

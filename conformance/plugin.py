@@ -60,8 +60,13 @@ def mock_server() -> Iterator[Server]:
     """A mock provider on a free loopback port; ``mock_server.play(...)`` scripts it."""
     import mockserver  # noqa: PLC0415
 
-    with mockserver.serve() as server:
-        yield server
+    server = mockserver.serve()
+    try:
+        server.__enter__()
+    except mockserver.MockServerError as error:
+        pytest.fail(str(error), pytrace=False)
+    yield server
+    server.__exit__(None, None, None)
 
 
 @pytest.fixture

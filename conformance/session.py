@@ -1,5 +1,6 @@
 """The pytest plugin's other half: collects the rules as items, runs them, and sums up."""
 
+import difflib
 import fnmatch
 import json
 import os
@@ -100,7 +101,8 @@ class Session:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._targets = targets(config)
-        self._wanted = [arg for arg in config.args if arg.partition("::")[0] == ROOT and "::" in arg]
+        wanted = [arg for arg in config.args if arg.startswith(f"{ROOT}::")]
+        self._wanted = _checked(wanted, self._targets)
         self._summary = Summary(self._targets)
         chosen = [arg for arg in config.args if arg not in self._wanted]
         self._runs = bool(self._wanted) or config.args_source is not pytest.Config.ArgsSource.ARGS
@@ -117,11 +119,19 @@ class Session:
             report.result = [*report.result, root]
         return report
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if isinstance(item, RuleItem) and report.skipped:
+            # The place of a skip is the rule, and not the line of ours that skips.
+            report.longrepr = (item.nodeid, None, item.reason)  # type: ignore[assignment]
+        return report
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._summary.add(report)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        verdict = dict(report.user_properties).get("verdict")
+        verdict = dict(getattr(report, "user_properties", ())).get("verdict")
         if report.when == "call" and verdict == "warned":
             return "warned", "w", "WARNED"
         if report.when == "call" and verdict == "harness error":
@@ -132,6 +142,10 @@ class Session:
         return [self._summary.header(target) for target in self._targets]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._config.get_verbosity() > 0:
+            for report in terminalreporter.getreports("warned"):
+                terminalreporter.section(report.nodeid, "-")
+                terminalreporter.line(report.sections[-1][1])
         for line in self._summary.lines():
             terminalreporter.line(line)
 
@@ -155,16 +169,36 @@ class Rules(pytest.Collector):
         self._wanted = wanted
 
     def collect(self) -> Iterator[pytest.Item]:
-        found = set()
-        for target in self._targets:
-            for item in items(target):
-                nodeid = f"{ROOT}::{target.label}::{item.name}"
-                matching = {each for each in self._wanted if f"{nodeid}::".startswith(f"{each.rstrip(':')}::")}
-                found |= matching
-                if matching or not self._wanted:
-                    yield RuleItem.from_parent(self, name=item.name, nodeid=nodeid, item=item)
-        if missing := [each for each in self._wanted if each not in found]:
-            raise pytest.UsageError(f"not found: {missing[0]}")
+        for nodeid, item in _cells(self._targets):
+            if not self._wanted or any(_names(wanted, nodeid) for wanted in self._wanted):
+                yield RuleItem.from_parent(self, name=item.name, nodeid=nodeid, item=item)
+
+
+def _cells(targets: Sequence[Target]) -> Iterator[tuple[str, Item]]:
+    """All items with their node ids."""
+    for target in targets:
+        for item in items(target):
+            yield f"{ROOT}::{target.label}::{item.name}", item
+
+
+def _names(wanted: str, nodeid: str) -> bool:
+    """Whether a node id of the command line names this item or a part of the tree above it."""
+    return f"{nodeid}::".startswith(f"{wanted.rstrip(':')}::")
+
+
+def _checked(wanted: Sequence[str], targets: Sequence[Target]) -> Sequence[str]:
+    """Node ids of the command line.
+
+    Raises:
+        pytest.UsageError: one of them names no item.
+    """
+    known = [nodeid for nodeid, _ in _cells(targets)] if wanted else []
+    for each in wanted:
+        if not any(_names(each, nodeid) for nodeid in known):
+            nearest = difflib.get_close_matches(each, known, 1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else ""
+            raise pytest.UsageError(f"not found: {each}{hint}")
+    return wanted
 
 
 class RuleItem(pytest.Item):
@@ -199,6 +233,10 @@ class RuleItem(pytest.Item):
             raise _NotKept
         if result.verdict == "warned":
             self.add_report_section("call", "conformance", self._told())
+
+    @property
+    def reason(self) -> str:
+        return self._result.reason if self._result else ""
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if excinfo.errisinstance(_NotKept):

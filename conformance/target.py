@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NoReturn
@@ -311,7 +312,7 @@ def _unbuilt(spec: str, found: type[BaseChatModel], stanza: Stanza, error: Excep
     ]
     if not missing:
         return f"{spec} cannot be built: {describe_error(error)}"
-    given = {name: repr(value).replace("'", '"') for name, value in stanza.kwargs.items()}
+    given = {name: json.dumps(value) for name, value in stanza.kwargs.items()}
     wanted = dict.fromkeys(missing, '"…"')
     return (
         f"{spec} cannot be built: the argument{'s' if len(missing) > 1 else ''} {', '.join(map(repr, missing))} "

@@ -122,7 +122,8 @@ def summary(target: "Target", version: str, tallies: Mapping[str, "Tally"], rule
         held = sum(tally.holds for tally in ran)
         silent = len(of_area) - len(ran)
         rest = f"   ({silent} not applicable)" if silent else ""
-        yield f"  {area.ljust(_LABEL)}{held:>2} of {len(ran):>2} rules hold{rest}"
+        told = f"{held:>2} of {len(ran):>2} rules hold" if ran else "nothing to judge"
+        yield f"  {area.ljust(_LABEL)}{told}{rest}"
     for note in (note for tally in tallies.values() for note in tally.notes):
         yield f"  {'methods'.ljust(_LABEL)}{note}"
     for title, verdict in _LISTED:
@@ -132,4 +133,21 @@ def summary(target: "Target", version: str, tallies: Mapping[str, "Tally"], rule
         for id, names in sorted(found.items(), key=lambda each: list(rules).index(each[0])):
             told = ", ".join(name.removeprefix(f"{id}-") for name in names)
             yield f"  {id.ljust(_LABEL)}{_cut(rules[id].statement, 70)}  [{_cut(told, 60)}]"
-    yield "Read more of a rule: conformance explain RULE.  Reasons of what is not applicable: -rs.  What warned: -rw"
+    yield "Read more: conformance explain RULE; what is not applicable, and why: -rs; what a SHOULD observed: -v"
+
+
+def row(rule: Rule) -> str:
+    """A rule in one line."""
+    return f"{rule.id.ljust(_LABEL)}{rule.level.ljust(7)}{rule.statement}"
+
+
+def explanation(rule: Rule) -> str:
+    """All that the catalogue says of a rule."""
+    forms = " and ".join(method(rule, form) for form in rule.forms)
+    told = [
+        ("forms", forms),
+        ("needs", ", ".join(rule.needs)),
+        ("hint", rule.hint),
+    ]
+    lines = [f"{rule.id}  {rule.level}", f"  {rule.statement}", ""]
+    return "\n".join([*lines, *(f"  {label.ljust(_LABEL)}{text}" for label, text in told if text)])

@@ -11,7 +11,7 @@ from mockserver import Refusal, Reply
 from ..catalogue import MUST, SHOULD, Case, rule
 from ..compat import text_of
 from ..drive import Probe, brief, describe_error
-from ..observe import agree, finish_of, same_text
+from ..observe import agree, finish_of, same_text, unasked
 from ..target import Target
 from ..verdict import Broken
 from . import scripts
@@ -48,7 +48,7 @@ def text_is_the_replys(probe: Probe, case: Case) -> None:
 )
 def sync_and_async_agree(probe: Probe, case: Case) -> None:
     probe.play(case.value)
-    model = probe.model().bind_tools(scripts.TOOLS) if case.value.tool_calls else probe.model()
+    model = probe.with_tools(scripts.TOOLS) if case.value.tool_calls else probe.model()
     answered = probe.call("invoke", "Hello", on=model).value()
     sync = Probe(probe.target, "sync", probe.bench)
     wanted = sync.call("invoke", "Hello", on=model).value()
@@ -115,7 +115,7 @@ def message_has_an_id(probe: Probe, case: Case) -> None:
 )
 def content_is_never_none(probe: Probe, case: Case) -> None:
     probe.play(scripts.CALLS)
-    message = probe.invoke(on=probe.model().bind_tools(scripts.TOOLS))
+    message = probe.invoke(on=probe.with_tools(scripts.TOOLS))
     if not isinstance(message.content, str | list):
         raise Broken("content is a string or a list", repr(message.content))
     if text_of(message):
@@ -163,7 +163,8 @@ def one_request_a_call(probe: Probe, case: Case) -> None:
         raise Broken("1 request", f"{len(probe.exchanges)} requests")
     if case.value:
         wanted = probe.invoke(on=probe.model())
-        agree(wanted, message, names=("invoke without streaming", "invoke with streaming=True"))
+        names = ("invoke without streaming", "invoke with streaming=True")
+        agree(wanted, message, names=names, but=unasked(probe.exchanges))
 
 
 @rule(

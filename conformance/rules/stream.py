@@ -1,9 +1,7 @@
 """STREAM: an answer in pieces (`stream`, `astream`)."""
 
 from collections.abc import Iterator, Sequence
-from functools import reduce
 from itertools import combinations
-from operator import add
 from typing import Any, Final
 
 from langchain_core.messages import AIMessageChunk, BaseMessage
@@ -13,7 +11,7 @@ from mockserver import Delivery, Fault, Gate, Insert, Refused, Reply, Text, Turn
 from ..catalogue import MUST, SHOULD, Case, rule
 from ..compat import position, text_of
 from ..drive import END, PROMPT, End, Probe, Stream, brief, describe_error
-from ..observe import agree, finish_of, is_run_id, joined, same_text, summed
+from ..observe import agree, finish_of, is_run_id, joined, same_text, summed, unasked
 from ..target import Target
 from ..verdict import Broken
 from . import scripts
@@ -151,10 +149,11 @@ def chunks_carry_one_id(probe: Probe, case: Case) -> None:
 )
 def sum_equals_invoke(probe: Probe, case: Case) -> None:
     probe.play(case.value)
-    model = probe.model().bind_tools(scripts.TOOLS) if case.value.tool_calls else probe.model()
+    model = probe.with_tools(scripts.TOOLS) if case.value.tool_calls else probe.model()
     chunks = probe.stream(on=model)
     wanted = probe.invoke(on=model)
-    agree(wanted, _whole(chunks), names=(probe.name("invoke"), f"the sum of {probe.name('stream')}"))
+    names = (probe.name("invoke"), f"the sum of {probe.name('stream')}")
+    agree(wanted, _whole(chunks), names=names, but=unasked(probe.exchanges))
 
 
 def _whole(chunks: Sequence[Any]) -> Any:
@@ -175,7 +174,7 @@ def _whole(chunks: Sequence[Any]) -> Any:
 )
 def adding_is_associative(probe: Probe, case: Case) -> None:
     probe.play(case.value)
-    model = probe.model().bind_tools(scripts.TOOLS) if case.value.tool_calls else probe.model()
+    model = probe.with_tools(scripts.TOOLS) if case.value.tool_calls else probe.model()
     chunks = probe.stream(on=model)
     wanted = summed(chunks)
     for name, got in _bracketings(chunks):
@@ -183,10 +182,13 @@ def adding_is_associative(probe: Probe, case: Case) -> None:
 
 
 def _bracketings(chunks: list[Any]) -> Iterator[tuple[str, Any]]:
-    yield "added from the right", reduce(lambda total, chunk: chunk + total, reversed(chunks))
+    right = chunks[-1]
+    for chunk in reversed(chunks[:-1]):
+        right = summed([chunk, right])
+    yield "added from the right", right
     for middle in range(1, len(chunks)):
-        left, right = reduce(add, chunks[:middle]), reduce(add, chunks[middle:])
-        yield f"the first {middle} and the rest added apart", left + right
+        parts = [summed(chunks[:middle]), summed(chunks[middle:])]
+        yield f"the first {middle} and the rest added apart", summed(parts)
 
 
 @rule(
@@ -284,7 +286,7 @@ def contentless_frames_pass(probe: Probe, case: Case) -> None:
 def chunks_stay_as_they_are(probe: Probe, case: Case) -> None:
     both = not probe.target.lacks("tools", probe.form)
     probe.play(_BOTH if both else scripts.PLAIN)
-    stream = probe.iterate("stream", PROMPT, on=probe.model().bind_tools(scripts.TOOLS) if both else probe.model())
+    stream = probe.iterate("stream", PROMPT, on=probe.with_tools(scripts.TOOLS) if both else probe.model())
     kept: list[tuple[Any, str]] = []
     while (chunk := stream.next()) is not END:
         kept.append((chunk, repr(chunk)))
