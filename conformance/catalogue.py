@@ -1,5 +1,6 @@
 """The catalogue: rules register themselves here by their id."""
 
+import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -105,6 +106,5 @@ def rule(
 
 def rules() -> Mapping[str, Rule]:
     """All rules by id, in the order of the catalogue."""
-    from . import rules as _  # noqa: F401, PLC0415 - registers them
-
+    importlib.import_module(".rules", __package__)  # registers them
     return MappingProxyType(_RULES)

@@ -134,6 +134,8 @@ def works_in_a_second_loop(probe: Probe, case: Case) -> None:
     for which in ("first", "second"):
         call = probe.in_thread(f"{probe.name(case.name)} in the {which} loop", lambda: asyncio.run(once()))
         same_text(scripts.PLAIN.text, call.value())
+    if len(probe.exchanges) != 2:
+        raise Broken("one request in each loop", f"{len(probe.exchanges)} requests", because="a call was sent again")
 
 
 _WHO: Final[ContextVar[str]] = ContextVar("who calls")

@@ -226,7 +226,8 @@ def _repeated(target: Target) -> Case:
 def _carried(carriers: list[int], what: str) -> str:
     if len(carriers) < 2:
         return f"{'chunk ' + str(carriers[0]) if carriers else 'no chunk'} carries {what}"
-    return f"chunks {', '.join(map(str, carriers[:-1]))} and {carriers[-1]} all carry {what}"
+    together = "both" if len(carriers) == 2 else "all"
+    return f"chunks {', '.join(map(str, carriers[:-1]))} and {carriers[-1]} {together} carry {what}"
 
 
 def _named(reply: Reply) -> Reply:
