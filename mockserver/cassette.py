@@ -5,6 +5,9 @@ A cassette says nothing of how the body arrived; its cuts are made from its fram
 """
 
 import base64
+import gzip
+import re
+import zlib
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +22,8 @@ from .wires import Wire, wire_for
 
 VERSION: Final = 1
 """The version of the format that vcrpy writes and reads."""
+_FOLDED: Final = re.compile("[\r\x85\u2028\u2029\ufeff]")
+"""What YAML 1.1 takes for line ends, and reads back as LF unless it is escaped (5.4), and the byte order mark."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -26,20 +31,20 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_str(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
+    style = '"' if _FOLDED.search(text) else "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _represent_str)
 
 
-def turns(file: Path) -> tuple[Turn, ...]:
-    """A turn for each interaction of a cassette that belongs to a wire.
+def turns(file: Path, document: Any) -> tuple[Turn, ...]:
+    """A turn for each interaction of a cassette; `document` is what stands in the file.
 
     Raises:
-        CassetteError: the file is no cassette that this version can read.
+        CassetteError: it is no cassette that this version can read, or an interaction belongs to no wire.
     """
-    return tuple(_turn(file, number, each) for number, each in enumerate(_interactions(file), 1))
+    return tuple(_turn(file, number, each) for number, each in enumerate(_interactions(file, document), 1))
 
 
 def dump(interactions: list[dict[str, Any]], *, origin: str) -> str:
@@ -65,13 +70,10 @@ def interaction(*, uri: str, request: str, body: bytes, content_type: str) -> di
     }
 
 
-def _interactions(file: Path) -> list[dict[str, Any]]:
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise CassetteError(f"{file}: is no cassette: {error}") from None
-    if document.get("version") != VERSION:
-        raise CassetteError(f"{file}: cassettes of version {VERSION} can be read, not {document.get('version')!r}")
+def _interactions(file: Path, document: Any) -> list[dict[str, Any]]:
+    version = document.get("version")
+    if version != VERSION:
+        raise CassetteError(f"{file}: cassettes of version {VERSION} can be read, not {version!r}")
     found = document["interactions"]
     if not isinstance(found, list) or not found:
         raise CassetteError(f"{file}: 'interactions' is a list with at least one interaction, not {found!r}")
@@ -81,12 +83,13 @@ def _interactions(file: Path) -> list[dict[str, Any]]:
 def _turn(file: Path, number: int, found: dict[str, Any]) -> Turn:
     try:
         request, response = found["request"], found["response"]
-        path = urlsplit(request["uri"]).path
+        path = urlsplit(str(request["uri"])).path
         method = str(request["method"])
         status = int(response["status"]["code"])
         headers = {str(name).lower(): _first(value) for name, value in (response.get("headers") or {}).items()}
-        body = _body(response["body"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        body = _unpacked(_body(response["body"]), headers)
+        _check_status(status)
+    except (KeyError, TypeError, ValueError, AttributeError, OSError, EOFError, zlib.error) as error:
         raise CassetteError(
             f"{file}: interaction {number} is not in vcrpy's format ({type(error).__name__}: {error})"
         ) from None
@@ -107,10 +110,27 @@ def _first(value: object) -> str:
 def _body(body: object) -> bytes:
     content = body.get("string") if isinstance(body, dict) else body
     if isinstance(body, dict) and "base64_string" in body:
-        return base64.b64decode(body["base64_string"])
-    if content is None:
-        return b""
-    return content if isinstance(content, bytes) else str(content).encode()
+        return base64.b64decode("".join(body["base64_string"].split()), validate=True)
+    if not isinstance(content, str | bytes | None):
+        raise TypeError(f"a body is text, not {type(content).__name__}")
+    return content if isinstance(content, bytes) else (content or "").encode()
+
+
+def _unpacked(body: bytes, headers: dict[str, str]) -> bytes:
+    """The body as it is read: vcrpy keeps it compressed unless told otherwise."""
+    if body.startswith(b"\x1f\x8b"):
+        return gzip.decompress(body)
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        packed = headers.get("content-encoding", "of some kind")
+        raise ValueError(f"the body is binary, encoding {packed}; record it with decode_compressed_response") from None
+    return body
+
+
+def _check_status(status: int) -> None:
+    if not 200 <= status <= 599:
+        raise ValueError(f"the status of an answer is from 200 to 599, not {status}")
 
 
 def _frames(wire: Wire, headers: dict[str, str], body: bytes) -> tuple[Frame, ...]:

@@ -5,11 +5,13 @@ Points of a stream are named alike everywhere: `"head"` (before the status line)
 """
 
 import asyncio
+import math
 import random
 import threading
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final, Literal, TypeAlias
 
 from .frames import Frame, join
@@ -74,7 +76,7 @@ class Pace:
 
     def __post_init__(self) -> None:
         for name in ("first", "every"):
-            if getattr(self, name) < 0:
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"{name} is a time in seconds, not {getattr(self, name)!r}")
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"jitter is a share from 0 to 1, not {self.jitter!r}")
@@ -91,6 +93,9 @@ class Pace:
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What goes wrong, and where.
+
+    A body that is not streamed has no points within: it is cut in the middle (``close``, ``reset``, ``stop``), or the
+    provider answers with an HTTP error in its place (``error``).
 
     Args:
         kind: ``close`` ends the connection inside the body, ``reset`` does so with a TCP reset, ``error`` sends the
@@ -122,6 +127,7 @@ class Delivery:
 
     Args:
         cuts: what one write holds: each frame, the whole body, so many bytes, or the bytes between listed offsets.
+            With a pace or gates, each write is a frame.
         pace: when pieces leave; as fast as they can where it is `None`.
         gates: points at which the server waits.
         fault: what goes wrong on the way.
@@ -135,8 +141,11 @@ class Delivery:
     insert: tuple[Insert, ...] = ()
 
     def __post_init__(self) -> None:
-        sizes = (self.cuts,) if isinstance(self.cuts, int) else self.cuts if isinstance(self.cuts, tuple) else ()
-        if isinstance(self.cuts, str) and self.cuts not in ("frame", "whole"):
+        given: object = self.cuts
+        if given in ("frame", "whole"):
+            return
+        sizes = given if isinstance(given, tuple) else (given,)
+        if any(type(size) is not int for size in sizes):
             raise ValueError(f"cuts are 'frame', 'whole', a number of bytes or a list of offsets, not {self.cuts!r}")
         if any(size < 1 for size in sizes) or list(sizes) != sorted(set(sizes)):
             raise ValueError(f"cuts are ascending numbers of bytes above 0, not {self.cuts!r}")
@@ -158,11 +167,15 @@ def point_of(frame: Frame) -> Point | None:
 
 def plan(frames: tuple[Frame, ...], delivery: Delivery, error: Frame) -> tuple[Frame, ...]:
     """The frames that are really sent: with what is inserted, and without what the fault cuts off."""
+    fault = delivery.fault
+    last = (error,) if fault and fault.kind == "error" else ()
+    if fault and fault.before == "head":
+        return last
     sent: list[Frame] = []
     for frame in frames:
         point = point_of(frame)
-        if delivery.fault and point is not None and point == delivery.fault.before:
-            return (*sent, error) if delivery.fault.kind == "error" else tuple(sent)
+        if fault and point is not None and point == fault.before:
+            return (*sent, *last)
         sent += [each for insert in delivery.insert if insert.before == point for each in insert.frames]
         sent.append(frame)
     sent += [each for insert in delivery.insert if insert.before == "close" for each in insert.frames]
@@ -187,9 +200,7 @@ def writes(frames: tuple[Frame, ...], delivery: Delivery) -> Iterator[tuple[Poin
             yield point_of(frame), frame.data, number
         return
     done = 0
-    ends = [0]
-    for frame in frames:
-        ends.append(ends[-1] + len(frame.data))
+    ends = list(accumulate(len(frame.data) for frame in frames))
     for part in cut(join(frames), delivery.cuts):
         done += len(part)
-        yield None, part, sum(end <= done for end in ends) - 1
+        yield None, part, bisect_right(ends, done)

@@ -28,7 +28,7 @@ class Journal:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._exchanges: list["Exchange"] = []
+        self._exchanges: list[Exchange] = []
         self._open = 0
         self._peak = 0
 

@@ -1,7 +1,7 @@
 """Frames: the bytes that a wire sends, and what each of them is."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 FrameKind: TypeAlias = Literal["start", "piece", "finish", "usage", "end", "noise", "error"]
@@ -18,6 +18,10 @@ class Frame:
     data: bytes
     kind: FrameKind
     piece: int | None = None
+
+    def half(self) -> "Frame":
+        """The first half of its bytes; what a fault leaves of a body that is one frame."""
+        return replace(self, data=self.data[: len(self.data) // 2])
 
 
 def join(frames: Iterable[Frame]) -> bytes:

@@ -1,5 +1,6 @@
 """Scripts and cassettes from files: the same names as the Python objects have, checked with file, line and key."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,10 +11,11 @@ from .errors import Refused, ScriptError
 from .reply import FINISH_REASONS, Block, Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from .script import Turn, When
 from .wires import WIRES
-from .yamlnodes import Value, read
+from .yamlnodes import Value, nearest, read
 
 _COUNTS: Final = ("input_tokens", "output_tokens", "cache_read", "cache_creation", "reasoning")
 _POINTS: Final = ("head", "finish", "end")
+_NO_HEADER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def load(file: Path) -> tuple[Turn, ...]:
@@ -24,12 +26,15 @@ def load(file: Path) -> tuple[Turn, ...]:
         CassetteError: the file is a cassette that cannot be read.
     """
     document = read(file)
-    if document.is_mapping and "interactions" in document.plain:
-        return cassette.turns(file)
+    if "interactions" in document.keys:
+        return cassette.turns(file, document.plain)
     fields = document.fields("turns")
     if "turns" not in fields:
         raise ScriptError(f"{file}: has neither 'turns' (a script) nor 'interactions' (a cassette)")
-    return tuple(_turn(value) for value in fields["turns"].items())
+    turns = tuple(_turn(value) for value in fields["turns"].items())
+    if not turns:
+        fields["turns"].fail("a script has at least one turn")
+    return turns
 
 
 def _turn(value: Value) -> Turn:
@@ -70,7 +75,10 @@ def _blocks(value: Value) -> tuple[Block, ...]:
     blocks = []
     for item in value.items():
         if not item.is_mapping:
-            item.fail(f"a block is wanted here, such as 'text: …' (blocks: {', '.join(_BLOCKS)}), not {item.plain!r}")
+            item.fail(
+                f"each item is a block, such as 'text: …' (blocks: {', '.join(_BLOCKS)}), not {item.plain!r}; "
+                "the pieces of one text stand under 'text'"
+            )
         fields = item.fields(*_BLOCKS)
         if len(fields) != 1:
             item.fail(f"a block has exactly one of {', '.join(_BLOCKS)}")
@@ -123,9 +131,12 @@ _BLOCKS: Final[Mapping[str, Callable[[Value], Block]]] = {
 
 
 def _usage(value: Value) -> Usage | None:
-    if value.plain is None:
+    if not value.is_mapping and value.plain is None:
         return None
     counts = {name: count.typed(int, "a number of tokens") for name, count in value.fields(*_COUNTS).items()}
+    for name in _COUNTS[:2]:
+        if name not in counts:
+            value.fail(f"usage has {name!r} (or is null, where the provider sends none)")
     return value.make(lambda: Usage(**counts))
 
 
@@ -136,13 +147,21 @@ def _error(value: Value) -> Refused:
     status = fields["status"].typed(int, "an HTTP status")
     if not 400 <= status <= 599:
         fields["status"].fail(f"the status of an error is from 400 to 599, not {status}")
-    headers = fields["headers"].typed(dict, "a mapping") if "headers" in fields else {}
     return Refused(
         status,
         fields["message"].typed(str, "a string") if "message" in fields else f"scripted error {status}",
         fields["kind"].typed(str, "a string") if "kind" in fields else "",
-        {str(name): str(each) for name, each in headers.items()},
+        _headers(fields["headers"]) if "headers" in fields else {},
     )
+
+
+def _headers(value: Value) -> dict[str, str]:
+    headers = {}
+    for name, each in value.typed(dict, "a mapping").items():
+        if not isinstance(name, str) or not isinstance(each, str | int | float) or _NO_HEADER.search(f"{name}{each}"):
+            value.fail(f"a header is a name and a text of one line, not {name!r}: {each!r}")
+        headers[name] = str(each)
+    return headers
 
 
 def _when(value: Value) -> When:
@@ -163,8 +182,11 @@ def _delivery(value: Value) -> Delivery:
         given["cuts"] = tuple(cuts) if isinstance(cuts, list) else cuts
     if "pace" in fields:
         pace = fields["pace"].fields("first", "every", "jitter", "seed")
-        numbers = {name: each.typed((int, float), "a number") for name, each in pace.items()}
-        given["pace"] = fields["pace"].make(lambda: Pace(**numbers))  # type: ignore[arg-type]
+        numbers: dict[str, Any] = {
+            name: each.typed(int, "a whole number") if name == "seed" else each.typed((int, float), "a number")
+            for name, each in pace.items()
+        }
+        given["pace"] = fields["pace"].make(lambda: Pace(**numbers))
     if "fault" in fields:
         given["fault"] = _fault(fields["fault"])
     return value.make(lambda: Delivery(**given))
@@ -187,5 +209,5 @@ def _fault(value: Value) -> Fault:
 def _one_of(value: Value, known: tuple[str, ...]) -> str:
     given = value.typed(str, f"one of {', '.join(known)}")
     if given not in known:
-        value.fail(f"one of {', '.join(known)} is wanted here, not {given!r}")
+        value.fail(f"{given!r} is not known; {nearest(given, known)}")
     return given

@@ -6,6 +6,7 @@ All values are frozen and are checked once, when they are made.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self, TypeAlias
@@ -21,6 +22,7 @@ FINISH_REASONS: Final = (
     "context_window",
 )
 """Why a reply ended. Each wire has its own words for those that it carries."""
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class _Pieces:
         for piece in pieces:
             if not isinstance(piece, str) or not piece:
                 raise ValueError(f"{type(self).__name__} is made of non-empty strings, not {piece!r}")
+            if _SURROGATE.search(piece):
+                raise ValueError(f"{type(self).__name__} has half a surrogate pair, which is no Unicode: {piece!r}")
         if not pieces and not isinstance(self, ToolCall):
             raise ValueError(f"{type(self).__name__} has at least one piece")
 
@@ -54,6 +58,11 @@ class Reasoning(_Pieces):
     """Reasoning that comes before an answer. `signature` is the provider's seal on it, where it has one."""
 
     signature: str | None = None
+
+    def __post_init__(self) -> None:
+        _Pieces.__post_init__(self)
+        if self.signature == "":
+            raise ValueError("a signature is a non-empty string, or None where there is none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +85,12 @@ class ToolCall(_Pieces):
 
     @classmethod
     def of(cls, name: str, args: Mapping[str, Any], *, id: str = "call_1", size: int = 8) -> Self:
-        """A call with `args` as compact JSON, in pieces of `size` characters."""
-        text = json.dumps(args, ensure_ascii=False, separators=(",", ":"))
+        """A call with `args` as compact JSON, in pieces of `size` characters.
+
+        Raises:
+            ValueError, TypeError: JSON cannot carry `args`.
+        """
+        text = json.dumps(args, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return cls(id=id, name=name, pieces=tuple(text[at : at + size] for at in range(0, len(text), size)))
 
 
@@ -143,15 +156,20 @@ class Reply:
 
     @classmethod
     def of(cls, *parts: str | Block, **fields: Any) -> Self:
-        """A reply from strings (pieces of a text block) and blocks: ``Reply.of("Hel", "lo", finish_reason="length")``."""
+        """A reply from strings (pieces of a text block) and blocks: ``Reply.of("Hel", "lo", id="msg_1")``."""
         blocks: list[Block] = []
+        pieces: list[str] = []
         for part in parts:
-            if not isinstance(part, str):
+            if isinstance(part, str):
+                pieces.append(part)
+                continue
+            if pieces:
+                blocks.append(Text(tuple(pieces)))
+            pieces = list(part.pieces) if isinstance(part, Text) else []
+            if not pieces:
                 blocks.append(part)
-            elif blocks and isinstance(blocks[-1], Text):
-                blocks[-1] = Text((*blocks[-1].pieces, part))
-            else:
-                blocks.append(Text((part,)))
+        if pieces:
+            blocks.append(Text(tuple(pieces)))
         return cls(blocks=tuple(blocks), **fields)
 
     @property
@@ -167,6 +185,10 @@ class Reply:
         """The streamed pieces of all blocks in order; their running number is what gates and faults name."""
         for block in self.blocks:
             yield from block.pieces
+
+    @property
+    def piece_count(self) -> int:
+        return sum(len(block.pieces) for block in self.blocks)
 
     def whole(self) -> Self:
         """The same reply with each block in one piece, as a body that is not streamed carries it."""

@@ -47,6 +47,11 @@ class Recording:
     frames: tuple[Frame, ...]
     source: str = ""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is one JSON body, which is not streamed."""
+        return len(self.frames) == 1 and self.headers.get("content-type", "").startswith("application/json")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
@@ -68,6 +73,9 @@ class Turn:
             raise ValueError("a turn has either a reply, an error or a recording")
         if self.times is not None and self.times < 1:
             raise ValueError(f"a turn answers at least one request, not {self.times!r}")
+        fault = self.delivery.fault
+        if self.reply and fault and isinstance(fault.before, int) and fault.before >= self.reply.piece_count:
+            raise ValueError(f"the fault is before piece {fault.before}, and the last is {self.reply.piece_count - 1}")
 
     def describe(self) -> str:
         if self.reply:

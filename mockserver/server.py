@@ -13,19 +13,20 @@ from typing import Final, Self, TypeAlias, cast
 
 from aiohttp import web
 
-from .delivery import Delivery, plan, writes
-from .errors import MockServerError, Refused
+from .answer import answer_of
+from .delivery import Delivery, writes
+from .errors import MockServerError, Refused, Unencodable
 from .exchange import Ending, Exchange, Journal
 from .frames import Frame
 from .loader import load
 from .reply import Reply
-from .script import Recording, Responder, Script, Turn, as_turn, named
+from .script import Recording, Responder, Script, Turn, as_turn
 from .wires import WIRES, Wire, wire_for
 
 Scriptable: TypeAlias = Script | Turn | Reply | Refused | Responder | str | Path | Iterable[Turn | Reply | Refused]
 """What a server can be scripted with; a string or path names a YAML script or a cassette."""
 
-_STOP_WITHIN: Final = 2.0
+_STOP_WITHIN: Final = 1.0
 """Seconds that open answers are given when the server stops."""
 _LOCAL: Final = {"content-length", "transfer-encoding", "content-encoding", "connection", "date", "server"}
 """Headers of a recording that belong to the recorded connection and not to the answer."""
@@ -74,7 +75,8 @@ class Server:
         self._runner: web.ServerRunner | None = None
         self._stopping = False
         self.errors: list[BaseException] = []
-        """Exceptions of this server itself; empty unless it has a defect."""
+        """Why an answer could not be made: a script's function raised, a wire has no place for a reply, or this server
+        has a defect."""
 
     @property
     def url(self) -> str:
@@ -151,7 +153,7 @@ class Server:
             else:
                 reason = f"cannot listen on {self._host} port {self._wanted_port}: {error.strerror or error}"
             raise MockServerError(reason) from None
-        except RuntimeError as error:
+        except (RuntimeError, Warning) as error:
             raise MockServerError(
                 f"sockets are disabled here ({type(error).__name__}); the server needs loopback: "
                 "allow it for this test (pytest-socket: the marker `enable_socket`)"
@@ -162,7 +164,8 @@ class Server:
     async def start(self, bound: socket.socket) -> None:
         self._stopping = False
         self._web = web.Server(self._handle, handler_cancellation=True, access_log=None)
-        self._runner = web.ServerRunner(self._web, shutdown_timeout=_STOP_WITHIN)
+        # aiohttp waits for this time twice: for the handlers to end, and to end after it has told them to.
+        self._runner = web.ServerRunner(self._web, shutdown_timeout=_STOP_WITHIN / 2)
         await self._runner.setup()
         await web.SockSite(self._runner, bound).start()
 
@@ -211,15 +214,25 @@ class Server:
         try:
             exchange.asked = wire.read(exchange.headers, exchange.body)
             turn = exchange.turn = self._script.answer(exchange.asked)
-        except (Refused, MockServerError) as error:
-            refused = error if isinstance(error, Refused) else Refused(400, f"mockserver: {error}")
+            answer = answer_of(turn, wire, exchange.asked, exchange.number)
+        except Exception as error:
+            refused = self._refused(error)
             exchange.refused = refused.message
             return await self._refuse(request, exchange, refused, wire)
         if gate := turn.delivery.gates.get("head"):
             await gate.passage()
-        if turn.error:
-            return await self._refuse(request, exchange, turn.error, wire)
-        return await self._deliver(request, exchange, turn, wire)
+        if isinstance(answer, Refused):
+            return await self._refuse(request, exchange, answer, wire)
+        return await self._send(request, exchange, answer, turn.delivery)
+
+    def _refused(self, error: Exception) -> Refused:
+        """What is said in place of an answer that could not be made."""
+        if isinstance(error, Refused):
+            return error
+        if isinstance(error, MockServerError) and not isinstance(error, Unencodable):
+            return Refused(400, f"mockserver: {error}")
+        self.errors.append(error)
+        return Refused(500, f"mockserver: {type(error).__name__}: {error}")
 
     async def _refuse(
         self, request: web.BaseRequest, exchange: Exchange, refused: Refused, wire: Wire
@@ -228,69 +241,59 @@ class Server:
         recording = Recording(refused.status, {"content-type": "application/json", **refused.headers}, (body,))
         return await self._send(request, exchange, recording, Delivery(), ending="refused")
 
-    async def _deliver(
-        self, request: web.BaseRequest, exchange: Exchange, turn: Turn, wire: Wire
-    ) -> web.StreamResponse:
-        asked = exchange.asked
-        assert asked
-        if turn.recording:
-            frames = plan(turn.recording.frames, turn.delivery, wire.error_frame(_message(turn.delivery)))
-            recording = Recording(turn.recording.status, turn.recording.headers, frames)
-            return await self._send(request, exchange, recording, turn.delivery)
-        assert turn.reply
-        reply = named(turn.reply, id=f"{wire.id_prefix}mock{exchange.number}", model=asked.model)
-        if not asked.stream:
-            body = (Frame(wire.whole(reply), "piece", 0),)
-            return await self._send(
-                request, exchange, Recording(200, {"content-type": "application/json"}, body), turn.delivery
-            )
-        frames = wire.frames(reply, usage=asked.stream_usage)
-        frames = plan(frames, turn.delivery, wire.error_frame(_message(turn.delivery)))
-        headers = {"content-type": wire.stream_type, "cache-control": "no-cache"}
-        return await self._send(request, exchange, Recording(200, headers, frames), turn.delivery)
-
     async def _send(
         self,
         request: web.BaseRequest,
         exchange: Exchange,
-        recording: Recording,
+        answer: Recording,
         delivery: Delivery,
         *,
         ending: Ending = "finished",
     ) -> web.StreamResponse:
-        exchange.frames, exchange.status = recording.frames, recording.status
-        kept = {name: value for name, value in recording.headers.items() if name.lower() not in _LOCAL}
-        response = web.StreamResponse(status=recording.status, headers=kept)
-        whole = len(recording.frames) == 1 and recording.headers.get("content-type", "").startswith("application/json")
-        if whole:
-            response.content_length = len(recording.frames[0].data)
-        else:
+        exchange.frames, frames, fault = answer.frames, answer.frames, delivery.fault
+        kept = {name: value for name, value in answer.headers.items() if name.lower() not in _LOCAL}
+        response = web.StreamResponse(status=answer.status, headers=kept)
+        if not answer.is_whole:
             response.enable_chunked_encoding()
-        await response.prepare(request)
-        deadlines = delivery.pace.deadlines() if delivery.pace else None
-        started = time.monotonic()
-        planned = list(writes(recording.frames, delivery))
-        for number, (point, data, frames) in enumerate(planned, 1):
-            if point is not None and (gate := delivery.gates.get(point)):
-                await gate.passage()
-            if deadlines and isinstance(point, int):
-                await asyncio.sleep(max(0.0, started + next(deadlines) - time.monotonic()))
-            cut_off = whole and delivery.fault is not None
-            part = data[: len(data) // 2] if cut_off else data
-            if number == len(planned):
-                exchange.let_go()
-            await response.write(part)
-            exchange.wrote(len(part), 0 if cut_off else frames)
-            # A write that fits the buffer does not yield; without this, one stream would hold up all others and the
-            # news that its client has gone.
-            await asyncio.sleep(0)
-        if delivery.fault and delivery.fault.kind in ("close", "reset"):
-            self._break_off(request, reset=delivery.fault.kind == "reset")
+        else:
+            response.content_length = len(frames[0].data)
+            if fault:
+                frames = (frames[0].half(),)
+            if fault and fault.kind == "stop":
+                response.content_length = len(frames[0].data)
+        broken = fault if fault and fault.kind in ("close", "reset") else None
+        if broken is None or broken.before != "head":
+            exchange.status = answer.status
+            await response.prepare(request)
+            await self._write(exchange, response, frames, delivery)
+        if broken:
+            self._break_off(request, reset=broken.kind == "reset")
             ending = "closed by fault"
         else:
             await response.write_eof()
         exchange.end(ending)
         return response
+
+    @staticmethod
+    async def _write(
+        exchange: Exchange, response: web.StreamResponse, frames: tuple[Frame, ...], delivery: Delivery
+    ) -> None:
+        complete = frames is exchange.frames
+        deadlines = delivery.pace.deadlines() if delivery.pace else None
+        started = time.monotonic()
+        planned = list(writes(frames, delivery))
+        for number, (point, data, written) in enumerate(planned, 1):
+            if point is not None and (gate := delivery.gates.get(point)):
+                await gate.passage()
+            if deadlines and isinstance(point, int):
+                await asyncio.sleep(max(0.0, started + next(deadlines) - time.monotonic()))
+            if number == len(planned):
+                exchange.let_go()
+            await response.write(data)
+            exchange.wrote(len(data), written if complete else 0)
+            # A write that fits the buffer does not yield; without this, one stream would hold up all others and the
+            # news that its client has gone.
+            await asyncio.sleep(0)
 
     @staticmethod
     def _break_off(request: web.BaseRequest, *, reset: bool) -> None:
@@ -306,10 +309,6 @@ class Server:
         transport.close()
 
 
-def _message(delivery: Delivery) -> str:
-    return delivery.fault.message if delivery.fault else ""
-
-
 class _Thread(threading.Thread):
     """Runs a server in a loop of its own."""
 
@@ -320,10 +319,14 @@ class _Thread(threading.Thread):
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._halt = asyncio.Event()
+        self._failed: Exception | None = None
 
     def start(self) -> None:
         super().start()
         self._ready.wait()
+        if self._failed:
+            self.join()
+            raise self._failed
 
     def stop(self) -> None:
         assert self._loop
@@ -331,7 +334,12 @@ class _Thread(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        asyncio.run(self._main())
+        try:
+            asyncio.run(self._main())
+        except Exception as error:
+            self._failed = error
+        finally:
+            self._ready.set()
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()

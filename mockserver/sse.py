@@ -12,7 +12,8 @@ from typing import Final
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _BOM: Final = b"\xef\xbb\xbf"
 # A frame is all bytes up to and including its blank line, so that frames joined are the stream.
-_FRAME: Final = re.compile(rb".*?(?:\r\n|\n|\r)(?:\r\n|\n|\r)+", re.DOTALL)
+# The line ends are atomic: a CRLF taken for a CR and an LF would be a blank line.
+_FRAME: Final = re.compile(rb".*?(?>\r\n|\n|\r)(?>\r\n|\n|\r)+", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

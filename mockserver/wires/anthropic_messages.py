@@ -15,7 +15,19 @@ from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
 from ..reply import Block, Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from .assemble import Assembler
-from .base import Asked, Contentless, Decoded, Message, Wire, dumps, read_object, text_of
+from .base import (
+    Asked,
+    Contentless,
+    Decoded,
+    Message,
+    Wire,
+    dumps,
+    objects_of,
+    read_object,
+    recorded_object,
+    strings_of,
+    text_of,
+)
 
 _STREAMING: Final = "https://platform.claude.com/docs/en/build-with-claude/streaming"
 _VERSIONING: Final = "https://platform.claude.com/docs/en/api/versioning"
@@ -81,19 +93,20 @@ class AnthropicMessages(Wire):
             model=asked["model"],
             stream=bool(asked.get("stream")),
             messages=(*messages, *(_message(number, each) for number, each in enumerate(asked["messages"]))),
-            tools=tuple(str(tool.get("name")) for tool in asked.get("tools") or ()),
-            stop=tuple(asked.get("stop_sequences") or ()),
+            tools=tuple(str(tool.get("name")) for tool in objects_of(asked, "tools")),
+            stop=strings_of(asked, "stop_sequences"),
             body=asked,
         )
 
     def whole(self, reply: Reply) -> bytes:
+        counts = _usage(self._check(reply))
         return dumps(
             {
                 **_head(reply),
                 "content": [_block(block) for block in reply.blocks],
                 "stop_reason": self.finish_word(reply),
                 "stop_sequence": None,
-                "usage": {**_usage(self._check(reply)), "service_tier": "standard"},
+                "usage": {**counts, "service_tier": "standard"},
             }
         ).encode()
 
@@ -143,15 +156,17 @@ class AnthropicMessages(Wire):
         event = next(sse.events(data), None)
         if event is None:
             return "noise"
-        message = json.loads(event.data)
+        message = recorded_object(event.data)
         if message.get("type") == "content_block_delta":
-            delta = message["delta"]
+            delta = message.get("delta") or {}
             return "piece" if any(delta.get(name) for name in ("text", "thinking", "partial_json")) else "start"
-        return _KINDS.get(message.get("type"), "noise")
+        return _KINDS.get(str(message.get("type")), "noise")
 
     def decode_whole(self, body: bytes) -> Decoded:
-        message = json.loads(body)
+        message = recorded_object(body)
         parts = Assembler()
+        if message.get("type") == "error":
+            parts.error = _said(message)
         for index, block in enumerate(message.get("content") or ()):
             self._decode_opening(parts, index, block)
             if block.get("type") == "tool_use":
@@ -164,19 +179,19 @@ class AnthropicMessages(Wire):
         usage: dict[str, Any] = {}
         finish = None
         for event in sse.events(stream):
-            data = json.loads(event.data)
+            data = recorded_object(event.data)
             kind = data.get("type")
             if kind == "error":
-                parts.error = data["error"].get("message") or dumps(data["error"])
+                parts.error = _said(data)
             elif kind == "message_start":
-                message = data["message"]
+                message = data.get("message") or {}
                 usage |= message.get("usage") or {}
             elif kind == "content_block_start":
-                self._decode_opening(parts, data["index"], data["content_block"])
+                self._decode_opening(parts, data.get("index", 0), data.get("content_block") or {})
             elif kind == "content_block_delta":
-                self._decode_delta(parts, data["index"], data["delta"])
+                self._decode_delta(parts, data.get("index", 0), data.get("delta") or {})
             elif kind == "message_delta":
-                finish = data["delta"].get("stop_reason") or finish
+                finish = (data.get("delta") or {}).get("stop_reason") or finish
                 usage |= {name: count for name, count in (data.get("usage") or {}).items() if count is not None}
             elif kind not in _EVENTS:
                 parts.unknown.append(f"event {kind!r}")
@@ -194,19 +209,21 @@ class AnthropicMessages(Wire):
         elif kind == "tool_use":
             parts.call(index, id=block.get("id"), name=block.get("name"))
         else:
-            parts.unknown.append(f"content block {kind!r}")
+            parts.pass_over(index, f"content block {kind!r}")
 
     @staticmethod
     def _decode_delta(parts: Assembler, index: int, delta: Mapping[str, Any]) -> None:
         kind = delta.get("type")
+        if parts.is_passed(index):
+            return
         if kind == "text_delta":
-            parts.add(index, "text", delta["text"])
+            parts.add(index, "text", delta.get("text") or "")
         elif kind == "thinking_delta":
-            parts.add(index, "reasoning", delta["thinking"])
+            parts.add(index, "reasoning", delta.get("thinking") or "")
         elif kind == "signature_delta":
-            parts.sign(index, delta["signature"])
+            parts.sign(index, delta.get("signature") or "")
         elif kind == "input_json_delta":
-            parts.call(index, id=None, name=None, piece=delta["partial_json"])
+            parts.call(index, id=None, name=None, piece=delta.get("partial_json") or "")
         else:
             parts.unknown.append(f"delta {kind!r}")
 
@@ -218,7 +235,7 @@ class AnthropicMessages(Wire):
             parts.unknown.append(f"stop reason {finish!r}")
         reply = parts.reply(
             finish_reason=reason or finish,
-            usage=_read_usage(usage) if usage else None,
+            usage=_read_usage(parts, usage) if usage else None,
             id=head.get("id"),
             model=head.get("model"),
         )
@@ -285,6 +302,8 @@ def _message(number: int, message: Any) -> Message:
     if not isinstance(message, dict) or message.get("role") not in ("user", "assistant"):
         raise Refused(400, f"messages.{number}.role: Input should be 'user' or 'assistant'")
     content = message.get("content")
+    if not isinstance(content, str | list):
+        raise Refused(400, f"messages.{number}.content: Field required")
     parts = content if isinstance(content, list) else []
     ids = (part.get("id") or part.get("tool_use_id") for part in parts if isinstance(part, dict))
     return Message(message["role"], text_of(content), tuple(str(each) for each in ids if each))
@@ -300,14 +319,20 @@ def _usage(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _read_usage(counts: Mapping[str, Any]) -> Usage:
+def _read_usage(parts: Assembler, counts: Mapping[str, Any]) -> Usage | None:
     read, created = counts.get("cache_read_input_tokens"), counts.get("cache_creation_input_tokens")
-    return Usage(
+    return parts.usage(
         input_tokens=(counts.get("input_tokens") or 0) + (read or 0) + (created or 0),
         output_tokens=counts.get("output_tokens") or 0,
         cache_read=read,
         cache_creation=created,
     )
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """The words of a recorded error."""
+    inner = error.get("error")
+    return text_of(inner.get("message")) if isinstance(inner, dict) and inner.get("message") else dumps(inner)
 
 
 def _error(refused: Refused) -> dict[str, Any]:

@@ -180,11 +180,38 @@ def read_object(body: bytes) -> dict[str, Any]:
     """
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refused(400, "We could not parse the JSON body of your request.") from None
     if not isinstance(value, dict):
         raise Refused(400, f"The body of a request is a JSON object, not {type(value).__name__}.")
     return value
+
+
+def objects_of(fields: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The objects in the list `name` of a request; none where it is left out or null.
+
+    Raises:
+        Refused: it is no list of objects.
+    """
+    value = fields.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise Refused(400, f"Invalid type for '{name}': expected an array of objects.")
+    return value
+
+
+def strings_of(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """The strings in `name` of a request: one string, a list of them, or none where it is left out or null.
+
+    Raises:
+        Refused: it is neither.
+    """
+    value = fields.get(name)
+    values = [] if value is None else value if isinstance(value, list) else [value]
+    if not all(isinstance(each, str) for each in values):
+        raise Refused(400, f"Invalid type for '{name}': expected a string or an array of strings.")
+    return tuple(values)
 
 
 def text_of(content: object) -> str:
@@ -192,5 +219,14 @@ def text_of(content: object) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        return "".join(part.get("text") or "" for part in content if isinstance(part, dict))
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
     return ""
+
+
+def recorded_object(data: str | bytes) -> dict[str, Any]:
+    """A recorded JSON object; `{}` where it is something else, since recordings hold whatever a server once sent."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

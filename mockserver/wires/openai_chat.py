@@ -5,16 +5,29 @@ Sources: the types `ChatCompletion`, `ChatCompletionChunk` and `CompletionUsage`
 (https://platform.openai.com/docs/api-reference/chat-streaming). Order of frames and of keys: recorded streams.
 """
 
-import json
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from .. import sse
 from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
 from ..reply import Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from .assemble import Assembler
-from .base import Asked, Contentless, Decoded, Message, Wire, dumps, read_object, text_of
+from .base import (
+    Asked,
+    Contentless,
+    Decoded,
+    Message,
+    Wire,
+    dumps,
+    objects_of,
+    read_object,
+    recorded_object,
+    strings_of,
+    text_of,
+)
+
+_ContentKind: TypeAlias = Literal["text", "refusal", "reasoning"]
 
 _CREATED: Final = 1_700_000_000
 _FINGERPRINT: Final = "fp_mockserver"
@@ -23,7 +36,7 @@ _CHUNK_KEYS: Final = {
 }  # fmt: skip
 _DELTA_KEYS: Final = {"role", "content", "refusal", "tool_calls", "reasoning_content"}
 _DONE: Final = Frame(b"data: [DONE]\n\n", "end")
-_FIELD: Final = {"text": "content", "refusal": "refusal", "reasoning": "reasoning_content"}
+_FIELD: Final[Mapping[_ContentKind, str]] = {"text": "content", "refusal": "refusal", "reasoning": "reasoning_content"}
 _RANK: Final = {Reasoning: 0, Text: 1, Refusal: 2, ToolCall: 3}
 
 _TYPES_BY_STATUS: Final = {429: "requests", 500: "server_error", 503: "server_error"}
@@ -53,15 +66,17 @@ class OpenAIChat(Wire):
         messages = asked.get("messages")
         if not isinstance(messages, list) or not messages:
             raise Refused(400, "Missing required parameter: 'messages'.")
-        stop = asked.get("stop") or ()
+        options = asked.get("stream_options") or {}
+        if not isinstance(options, dict):
+            raise Refused(400, "Invalid type for 'stream_options': expected an object.")
         return Asked(
             wire=self.name,
             model=str(asked.get("model") or ""),
             stream=bool(asked.get("stream")),
-            stream_usage=bool((asked.get("stream_options") or {}).get("include_usage")),
+            stream_usage=bool(options.get("include_usage")),
             messages=tuple(_message(message) for message in messages),
-            tools=tuple(tool.get("function", {}).get("name", "") for tool in asked.get("tools") or ()),
-            stop=(stop,) if isinstance(stop, str) else tuple(stop),
+            tools=tuple(_tool_name(tool) for tool in objects_of(asked, "tools")),
+            stop=strings_of(asked, "stop"),
             body=asked,
         )
 
@@ -134,7 +149,7 @@ class OpenAIChat(Wire):
             return "noise"
         if event.data.startswith("[DONE]"):
             return "end"
-        chunk = json.loads(event.data)
+        chunk = recorded_object(event.data)
         if chunk.get("error"):
             return "error"
         choice = next(iter(chunk.get("choices") or ()), None)
@@ -143,13 +158,14 @@ class OpenAIChat(Wire):
         return "finish" if choice.get("finish_reason") else _kind_of_delta(choice.get("delta") or {})
 
     def decode_whole(self, body: bytes) -> Decoded:
-        answer = json.loads(body)
+        answer = recorded_object(body)
         parts = Assembler()
+        if answer.get("error"):
+            parts.error = _said(answer["error"])
         choice = (answer.get("choices") or [{}])[0]
         message = choice.get("message") or {}
-        for kind, name in (("reasoning", "reasoning_content"), ("text", "content"), ("refusal", "refusal")):
-            if message.get(name):
-                parts.add(kind, kind, text_of(message[name]))  # type: ignore[arg-type]
+        for kind in ("reasoning", "text", "refusal"):
+            _decode_content(parts, kind, message.get(_FIELD[kind]))
         for index, call in enumerate(message.get("tool_calls") or ()):
             self._decode_call(parts, {"index": index, **call})
         return self._decoded(parts, answer, choice.get("finish_reason"), answer.get("usage"))
@@ -161,11 +177,13 @@ class OpenAIChat(Wire):
         for event in sse.events(stream):
             if event.data.startswith("[DONE]"):
                 break
-            chunk = json.loads(event.data)
+            chunk = recorded_object(event.data)
             if chunk.get("error"):
-                parts.error = text_of(chunk["error"].get("message")) or dumps(chunk["error"])
+                parts.error = _said(chunk["error"])
                 continue
-            parts.unknown += [f"chunk key {key!r}" for key in chunk.keys() - _CHUNK_KEYS]
+            if not chunk:
+                parts.unknown.append(f"data {event.data[:40]!r}")
+            parts.unknown += [f"chunk key {key!r}" for key in chunk if key not in _CHUNK_KEYS]
             first = first or chunk
             usage = chunk.get("usage") or usage
             for choice in chunk.get("choices") or ():
@@ -174,10 +192,9 @@ class OpenAIChat(Wire):
         return self._decoded(parts, first, finish, usage)
 
     def _decode_delta(self, parts: Assembler, delta: Mapping[str, Any]) -> None:
-        parts.unknown += [f"delta key {key!r}" for key in delta.keys() - _DELTA_KEYS if delta[key] is not None]
+        parts.unknown += [f"delta key {key!r}" for key in delta if key not in _DELTA_KEYS and delta[key] is not None]
         for kind, name in _FIELD.items():
-            if delta.get(name):
-                parts.add(kind, kind, delta[name])  # type: ignore[arg-type]
+            _decode_content(parts, kind, delta.get(name))
         for call in delta.get("tool_calls") or ():
             self._decode_call(parts, call)
 
@@ -199,7 +216,7 @@ class OpenAIChat(Wire):
             parts.unknown.append(f"finish reason {finish!r}")
         reply = parts.reply(
             finish_reason=reason or finish,
-            usage=_read_usage(usage) if usage else None,
+            usage=_read_usage(parts, usage) if usage else None,
             id=head.get("id"),
             model=head.get("model"),
         )
@@ -216,6 +233,8 @@ class OpenAIChat(Wire):
             )
         if any(isinstance(block, Reasoning) and block.signature for block in reply.blocks):
             raise Unencodable(f"{self.name} has no place for the signature of reasoning")
+        if reply.usage and reply.usage.cache_creation is not None:
+            raise Unencodable(f"{self.name} has no place for a count of tokens written to a cache")
 
 
 class _Chunk:
@@ -259,7 +278,7 @@ def _deltas(reply: Reply) -> Iterator[tuple[dict[str, Any], bool]]:
 def _message(message: Any) -> Message:
     if not isinstance(message, dict) or not isinstance(message.get("role"), str):
         raise Refused(400, "Missing required parameter: 'messages[].role'.")
-    calls = tuple(str(call.get("id")) for call in message.get("tool_calls") or ())
+    calls = tuple(str(call.get("id")) for call in objects_of(message, "tool_calls"))
     result = message.get("tool_call_id")
     return Message(message["role"], text_of(message.get("content")), (*calls, *([result] if result else [])))
 
@@ -272,7 +291,28 @@ def _kind_of_delta(delta: Mapping[str, Any]) -> FrameKind:
 
 
 def _arguments(call: Mapping[str, Any]) -> str:
-    return (call.get("function") or {}).get("arguments") or ""
+    """The argument text of a recorded call; some compatible servers send an object in its place."""
+    arguments = (call.get("function") or {}).get("arguments") or ""
+    return arguments if isinstance(arguments, str) else dumps(arguments)
+
+
+def _decode_content(parts: Assembler, kind: _ContentKind, content: object) -> None:
+    """Content of a message or delta: a string, or (Mistral) a list of parts, of which those with text are read."""
+    if isinstance(content, list):
+        others = (part.get("type") if isinstance(part, dict) else part for part in content)
+        parts.unknown += [f"content part {other!r}" for other in others if other != "text"]
+    if text := text_of(content):
+        parts.add(kind, kind, text)
+
+
+def _said(error: object) -> str:
+    """The words of a recorded error."""
+    return (text_of(error.get("message")) if isinstance(error, dict) else "") or dumps(error)
+
+
+def _tool_name(tool: Mapping[str, Any]) -> str:
+    function = tool.get("function")
+    return str(function.get("name") or "") if isinstance(function, dict) else ""
 
 
 def _head(reply: Reply, kind: str) -> dict[str, Any]:
@@ -286,7 +326,8 @@ def _head(reply: Reply, kind: str) -> dict[str, Any]:
 
 
 def _field(block: Text | Reasoning | Refusal) -> str:
-    return _FIELD[type(block).__name__.lower()]
+    kinds: Mapping[type, _ContentKind] = {Text: "text", Refusal: "refusal", Reasoning: "reasoning"}
+    return _FIELD[kinds[type(block)]]
 
 
 def _call(call: ToolCall, arguments: str) -> dict[str, Any]:
@@ -306,8 +347,8 @@ def _usage(usage: Usage) -> dict[str, Any]:
     return counts
 
 
-def _read_usage(counts: Mapping[str, Any]) -> Usage:
-    return Usage(
+def _read_usage(parts: Assembler, counts: Mapping[str, Any]) -> Usage | None:
+    return parts.usage(
         input_tokens=counts.get("prompt_tokens") or 0,
         output_tokens=counts.get("completion_tokens") or 0,
         cache_read=(counts.get("prompt_tokens_details") or {}).get("cached_tokens"),
