@@ -49,7 +49,8 @@ class Summary:
         tally.by_verdict[verdict].append(report.nodeid.rpartition("::")[2])
 
     def header(self, target: Target) -> str:
-        return f"chat model: {target.spec} {version_of(target)} (wire {target.wire.name}, langchain-core {CORE})"
+        name = " ".join(part for part in (target.spec, version_of(target)) if part)
+        return f"chat model: {name} (wire {target.wire.name}, langchain-core {CORE})"
 
     def lines(self) -> Iterator[str]:
         for target in self._targets:

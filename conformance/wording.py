@@ -1,5 +1,7 @@
 """All words that a user reads on failure are put together here."""
 
+import json
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -72,7 +74,8 @@ def failure(rule: Rule, level: Level, who: str, facts: Iterable[tuple[str, str]]
 
 def rerun(item: "Item") -> str:
     """The command that runs this item again."""
-    return f"pytest --chat-model={item.target.spec} -k {item.name}"
+    kwargs = f" --chat-model-kwargs={shlex.quote(json.dumps(dict(item.target.extra)))}" if item.target.extra else ""
+    return f"pytest --chat-model={item.target.spec}{kwargs} -k {item.name}"
 
 
 def script(script: "Script", wire: str, exchanges: tuple["Exchange", ...]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import vcr  # type: ignore[import-untyped]
+import vcr
 import yaml
 
 import mockserver
