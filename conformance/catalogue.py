@@ -107,4 +107,6 @@ def rule(
 def rules() -> Mapping[str, Rule]:
     """All rules by id, in the order of the catalogue."""
     importlib.import_module(".rules", __package__)  # registers them
-    return MappingProxyType(_RULES)
+    areas = list(dict.fromkeys(rule.area for rule in _RULES.values()))
+    ordered = sorted(_RULES.values(), key=lambda rule: (areas.index(rule.area), rule.id))
+    return MappingProxyType({rule.id: rule for rule in ordered})

@@ -34,6 +34,9 @@ def _list(areas: Sequence[str]) -> int:
 
 
 def _explain(id: str) -> int:
+    area, _, number = id.partition("-")
+    if number.isdigit():
+        id = f"{area}-{int(number):02d}"
     if id not in rules():
         return _unknown("rule", id, list(rules()))
     print(wording.explanation(rules()[id]))

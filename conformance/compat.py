@@ -27,9 +27,9 @@ def text_of(message: object) -> str:
     return str(text() if CORE_VERSION < (1, 0) else text)
 
 
-def is_native(model: BaseChatModel, method: str) -> bool:
-    """Whether the model's class implements the method instead of inheriting langchain-core's default."""
-    return getattr(type(model), method, None) is not getattr(BaseChatModel, method, None)
+def is_native(found: type[BaseChatModel], method: str) -> bool:
+    """Whether a class implements the method instead of inheriting langchain-core's default."""
+    return getattr(found, method) is not getattr(BaseChatModel, method)
 
 
 def position(message: BaseMessage) -> str | None:

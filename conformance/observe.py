@@ -10,9 +10,10 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 
 from mockserver import Exchange
 
+from .calls import End, Stream
 from .compat import RUN_ID_PREFIXES, invalid_tool_calls, text_of
-from .drive import brief
 from .verdict import Broken
+from .wording import brief
 
 FINISH_KEYS: Final = ("finish_reason", "stop_reason", "done_reason", "stopReason", "finishReason")
 """Under which of these a package keeps the finish reason is its own choice."""
@@ -33,6 +34,11 @@ def summed(chunks: Sequence[Any]) -> AIMessageChunk:
     if not isinstance(total, AIMessageChunk):
         raise Broken("the sum of chunks is an AIMessageChunk", brief(total))
     return total
+
+
+def total(chunks: Sequence[Any]) -> Any:
+    """The sum of chunks; the one item of a model without token streaming is whole already."""
+    return chunks[0] if len(chunks) == 1 else summed(chunks)
 
 
 def joined(chunks: Iterable[Any]) -> str:
@@ -81,7 +87,9 @@ def _part(part: Mapping[str, Any]) -> tuple[str, str]:
     if kind in ("text", "output_text"):
         return "text", str(part.get("text") or "")
     if kind in ("thinking", "reasoning", "reasoning_content"):
-        return "reasoning", str(part.get("thinking") or part.get("reasoning") or part.get("text") or "")
+        said = part.get("thinking") or part.get("reasoning") or part.get("text")
+        if isinstance(said, str):
+            return "reasoning", said
     rest = {key: value for key, value in part.items() if key not in ("type", "index")}
     return kind, json.dumps(rest, sort_keys=True, default=str)
 
@@ -163,3 +171,14 @@ def same_text(wanted: str, got: str) -> None:
 def _window(text: str, start: int) -> str:
     shown = text[start : start + 50]
     return f"{'…' if start else ''}{shown!r}{'…' if start + 50 < len(text) else ''}"
+
+
+def next_text(stream: Stream[Any]) -> str | None:
+    """The next text of a stream, or `None` where none comes in time."""
+    while (call := stream.within()).done:
+        chunk = call.value()
+        if isinstance(chunk, End):
+            return None
+        if text := text_of(chunk):
+            return text
+    return None

@@ -17,10 +17,12 @@ from mockserver import MockServerError
 
 from . import wording
 from .bench import Benches
+from .build import TargetError
 from .integrations import StanzaError, of_project
-from .judge import Item, items, judge
+from .item import Item, items
+from .judge import judge
 from .summary import Summary
-from .target import Target, TargetError, resolve
+from .target import Target, resolve
 from .verdict import Result
 
 ROOT: Final = "conformance"

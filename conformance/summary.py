@@ -1,8 +1,6 @@
 """The sum of a run, as it stands at the end of the terminal. Results of xdist's workers come in as reports."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from importlib import metadata
 
 import pytest
@@ -11,22 +9,7 @@ from . import wording
 from .catalogue import rules
 from .compat import CORE
 from .target import Target
-
-
-@dataclass
-class Tally:
-    """What became of the items of one rule: item names by verdict."""
-
-    by_verdict: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def ran(self) -> bool:
-        return any(verdict != "not applicable" for verdict in self.by_verdict)
-
-    @property
-    def holds(self) -> bool:
-        return set(self.by_verdict) <= {"passed", "not applicable"}
+from .verdict import Tally
 
 
 class Summary:

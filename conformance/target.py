@@ -2,11 +2,9 @@
 
 import difflib
 import importlib
-import inspect
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from langchain_core.language_models import BaseChatModel
 
@@ -14,13 +12,10 @@ import mockserver
 from mockserver import WIRES, Reply, Wire
 
 from . import compat
+from .build import TargetError, from_class, from_factory, from_instance, no_stanza
 from .catalogue import Form
-from .drive import describe_error
-from .integrations import Stanza, example, shipped
-
-
-class TargetError(Exception):
-    """A `--chat-model` that cannot be used; the text says what to change."""
+from .integrations import Stanza, shipped
+from .wording import describe_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +47,7 @@ class Target:
 
     def native(self, method: str) -> bool:
         """Whether the class implements `_stream`, `_astream`, `_agenerate` itself."""
-        return getattr(self.model_class, method) is not getattr(BaseChatModel, method)
+        return compat.is_native(self.model_class, method)
 
     def streams(self, form: Form) -> bool:
         """Whether this form has token streaming: the async form may borrow the sync one's."""
@@ -127,13 +122,13 @@ def resolve(spec: str, kwargs: Mapping[str, Any], stanzas: Mapping[str, Stanza])
     if isinstance(found, type):
         if not issubclass(found, BaseChatModel):
             raise TargetError(f"{spec} is a class, but no chat model: it does not inherit from BaseChatModel")
-        stanza = stanza or _stanza_of(found, stanzas) or _no_stanza(spec, found)
-        return _checked(spec, stanza, kwargs, _from_class(spec, found, stanza))
+        stanza = stanza or _stanza_of(found, stanzas) or no_stanza(spec, found)
+        return _checked(spec, stanza, kwargs, from_class(spec, found, stanza))
     if isinstance(found, BaseChatModel):
-        stanza = stanza or _stanza_of(type(found), stanzas) or _no_stanza(spec, type(found))
-        return _checked(spec, stanza, kwargs, _from_instance(spec, found, stanza))
+        stanza = stanza or _stanza_of(type(found), stanzas) or no_stanza(spec, type(found))
+        return _checked(spec, stanza, kwargs, from_instance(spec, found, stanza))
     if callable(found):
-        return _checked(spec, stanza or Stanza(), kwargs, _from_factory(spec, found, stanza or Stanza()))
+        return _checked(spec, stanza or Stanza(), kwargs, from_factory(spec, found, stanza or Stanza()))
     raise TargetError(f"{spec} is {found!r}: no chat model class, no factory, and no instance of one")
 
 
@@ -174,81 +169,6 @@ def _stanza_of(found: type, stanzas: Mapping[str, Stanza]) -> Stanza | None:
     return None
 
 
-def _from_class(spec: str, found: type[BaseChatModel], stanza: Stanza) -> Callable[..., BaseChatModel]:
-    def make(url: str, **fields: Any) -> BaseChatModel:
-        given = _by_field(found, stanza.arguments(url)) | _by_field(found, fields)
-        try:
-            return found(**_by_alias(found, given))
-        except Exception as error:
-            raise TargetError(_unbuilt(spec, found, stanza, error)) from None
-
-    return make
-
-
-def _from_instance(spec: str, found: BaseChatModel, stanza: Stanza) -> Callable[..., BaseChatModel]:
-    """Instances are built anew with the fields that were set on them, and aimed as their class is."""
-    model_class = type(found)
-    kept = {
-        name: getattr(found, name)
-        for name in found.model_fields_set
-        if name in model_class.model_fields and not model_class.model_fields[name].exclude
-    }
-    from_class = _from_class(spec, model_class, replace(stanza, kwargs={}))
-
-    def make(url: str, **fields: Any) -> BaseChatModel:
-        aimed = _by_field(model_class, stanza.arguments(url))
-        return from_class(url, **{**aimed, **kept, **_aim_only(aimed, url), **fields})
-
-    return make
-
-
-def _aim_only(arguments: Mapping[str, Any], url: str) -> dict[str, Any]:
-    """The arguments that aim at the server, which win over what the instance had."""
-    return {name: value for name, value in arguments.items() if isinstance(value, str) and url in value}
-
-
-def _from_factory(spec: str, found: Callable[..., Any], stanza: Stanza) -> Callable[..., BaseChatModel]:
-    try:
-        inspect.signature(found).bind("url")
-    except (TypeError, ValueError) as error:
-        raise TargetError(f"{spec} is called with the server's URL, and does not take it: {error}") from None
-
-    def make(url: str, **fields: Any) -> BaseChatModel:
-        accepted = _accepted(found, fields)
-        try:
-            model = found(url, **stanza.arguments(url), **accepted)
-        except Exception as error:
-            raise TargetError(f"{spec} (called with the server's URL) fails with {describe_error(error)}") from None
-        if not isinstance(model, BaseChatModel):
-            raise TargetError(f"{spec} gives {type(model).__name__}, which is no BaseChatModel")
-        for name in fields.keys() - accepted.keys():
-            if name not in type(model).model_fields:
-                raise TargetError(f"{spec} does not take {name!r}, and {type(model).__name__} has no such field")
-            setattr(model, name, fields[name])
-        return model
-
-    return make
-
-
-def _accepted(found: Callable[..., Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = inspect.signature(found).parameters.values()
-    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
-        return dict(fields)
-    names = {each.name for each in parameters}
-    return {name: value for name, value in fields.items() if name in names}
-
-
-def _by_field(found: type[BaseChatModel], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments by the name of their field, so that alias and name of one field are not both given."""
-    names = {each.alias: name for name, each in found.model_fields.items() if each.alias}
-    return {names.get(name, name): value for name, value in arguments.items()}
-
-
-def _by_alias(found: type[BaseChatModel], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    fields = found.model_fields
-    return {(fields[name].alias or name) if name in fields else name: value for name, value in arguments.items()}
-
-
 def _checked(spec: str, stanza: Stanza, kwargs: Mapping[str, Any], make: Callable[..., BaseChatModel]) -> Target:
     """Build the model once, against a server of its own, to see that it can be built and what it speaks."""
     with mockserver.serve(Reply.of("Hello")) as server:
@@ -261,7 +181,7 @@ def _checked(spec: str, stanza: Stanza, kwargs: Mapping[str, Any], make: Callabl
         label=spec.partition(":")[2],
         make=make,
         wire=wire,
-        stanza=replace(stanza, clear_env=stanza.clear_env + of_class.clear_env),
+        stanza=replace(stanza, clear_env=tuple(dict.fromkeys(stanza.clear_env + of_class.clear_env))),
         model_class=type(model),
         extra=kwargs,
     )
@@ -283,39 +203,3 @@ def _heard(spec: str, model: BaseChatModel, server: mockserver.Server) -> Wire:
     else:
         reason = f"it sends no request to the URL that it is called with{error}"
     raise TargetError(f"{spec}: {reason}")
-
-
-def _no_stanza(spec: str, found: type[BaseChatModel]) -> NoReturn:
-    raise TargetError(
-        f"{spec}: no stanza says how {found.__name__} is aimed at a local server; "
-        f"add one to pyproject.toml, such as\n\n{example(spec, _guessed(found))}\n"
-    )
-
-
-def _guessed(found: type[BaseChatModel]) -> dict[str, str]:
-    """Constructor arguments by what they are usually called, with what a stanza would give them."""
-    usual = {
-        "model": '"some-model"', "model_name": '"some-model"', "api_key": '"{key}"', "base_url": '"{url}/v1"',
-        "endpoint": '"{url}"', "endpoint_url": '"{url}"',
-    }  # fmt: skip
-    names = {each.alias or name for name, each in found.model_fields.items()}
-    required = {each.alias or name: '"…"' for name, each in found.model_fields.items() if each.is_required()}
-    return {**required, **{name: value for name, value in usual.items() if name in names}} or {"base_url": '"{url}"'}
-
-
-def _unbuilt(spec: str, found: type[BaseChatModel], stanza: Stanza, error: Exception) -> str:
-    """Why a class could not be built: the arguments that are missing, or the error itself."""
-    missing = [
-        each.alias or name
-        for name, each in found.model_fields.items()
-        if each.is_required() and not {each.alias, name} & set(stanza.kwargs)
-    ]
-    if not missing:
-        return f"{spec} cannot be built: {describe_error(error)}"
-    given = {name: json.dumps(value) for name, value in stanza.kwargs.items()}
-    wanted = dict.fromkeys(missing, '"…"')
-    return (
-        f"{spec} cannot be built: the argument{'s' if len(missing) > 1 else ''} {', '.join(map(repr, missing))} "
-        f"{'are' if len(missing) > 1 else 'is'} missing. Give it with --chat-model-kwargs='{{\"{missing[0]}\": …}}', "
-        f"or in pyproject.toml:\n\n{example(spec, {**given, **wanted})}\n"
-    )

@@ -1,5 +1,6 @@
 """What becomes of a rule on a model, and why."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -50,3 +51,19 @@ class Result:
     def reason(self) -> str:
         """The first fact, in one line."""
         return self.facts[0][1] if self.facts else ""
+
+
+@dataclass
+class Tally:
+    """What became of the items of one rule: item names by verdict."""
+
+    by_verdict: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ran(self) -> bool:
+        return any(verdict != "not applicable" for verdict in self.by_verdict)
+
+    @property
+    def holds(self) -> bool:
+        return set(self.by_verdict) <= {"passed", "not applicable"}

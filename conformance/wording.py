@@ -5,15 +5,16 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from langchain_core.messages import BaseMessage
+
 from .catalogue import Form, Level, Rule
-from .verdict import Broken, Result
+from .verdict import Broken, Result, Tally
 
 if TYPE_CHECKING:
     from mockserver import Exchange, Script
 
     from .drive import Probe
-    from .judge import Item
-    from .summary import Tally
+    from .item import Item
     from .target import Target
 
 WIDTH: Final = 110
@@ -66,7 +67,7 @@ def failure(rule: Rule, level: Level, who: str, facts: Iterable[tuple[str, str]]
     gap = " " * max(2, WIDTH - len(head) - len(who))
     lines = [f"{head}{gap}{who}" if len(head) + len(who) + 2 <= WIDTH else f"{head}\n{' ' * 2}{who}"]
     for label, text in facts:
-        first, *more = text.splitlines()
+        first, *more = text.split("\n")
         lines.append(f"  {label.ljust(_LABEL)}{first}")
         lines += [f"  {' ' * _LABEL}{line}" for line in more]
     return "\n".join(lines)
@@ -80,18 +81,17 @@ def rerun(item: "Item") -> str:
 
 def script(script: "Script", wire: str, exchanges: tuple["Exchange", ...]) -> str:
     """What the server was scripted with: ``openai-chat: text in 3 pieces, finish, usage``."""
-    turns = script.turns or tuple(dict.fromkeys(each.turn for each in exchanges if each.turn))
+    turns = script.turns or [each.turn for each in exchanges if each.turn]
     told = list(dict.fromkeys(turn.describe() for turn in turns))
-    if len(told) > 3:
-        told = [*told[:3], f"and {len(told) - 3} more answers"]
-    return f"{wire}: {'; then '.join(told)}" if told else ""
+    more = f"; and {len(told) - 3} more answers" if len(told) > 3 else ""
+    return f"{wire}: {'; then '.join(told[:3])}{more}" if told else ""
 
 
 def wire(exchanges: tuple["Exchange", ...], kind: str) -> str:
-    """What was on the wire: how many frames, and the one that matters or the last with data."""
+    """What was on the wire: how many frames of the last answer, and the one of that kind."""
     if not exchanges:
         return "no request"
-    exchange = next((each for each in reversed(exchanges) if each.frames_written), exchanges[-1])
+    exchange = exchanges[-1]
     count = f"{exchange.frames_written} of {len(exchange.frames)} frames"
     if exchange.frames_written == len(exchange.frames):
         count = f"{len(exchange.frames)} frame{'s' if len(exchange.frames) != 1 else ''}"
@@ -111,7 +111,7 @@ def _cut(text: str, width: int) -> str:
     return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
-def summary(target: "Target", version: str, tallies: Mapping[str, "Tally"], rules: Mapping[str, Rule]) -> Iterator[str]:
+def summary(target: "Target", version: str, tallies: Mapping[str, Tally], rules: Mapping[str, Rule]) -> Iterator[str]:
     """The sum for one model: a line an area, then what does not hold, MUST and SHOULD apart."""
     head = " ".join(part for part in ("conformance of", target.spec, version) if part)
     yield ""
@@ -154,3 +154,20 @@ def explanation(rule: Rule) -> str:
     ]
     lines = [f"{rule.id}  {rule.level}", f"  {rule.statement}", ""]
     return "\n".join([*lines, *(f"  {label.ljust(_LABEL)}{text}" for label, text in told if text)])
+
+
+def describe_error(error: BaseException) -> str:
+    """Type and first line of an error."""
+    text = str(error).strip()
+    first = text.splitlines()[0] if text else ""
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def brief(value: object) -> str:
+    """A value in at most 120 characters."""
+    if isinstance(value, BaseMessage):
+        text = f"{type(value).__name__}(content={value.content!r}"
+        text += ", …)"
+    else:
+        text = repr(value)
+    return text if len(text) <= 120 else f"{text[:117]}…"

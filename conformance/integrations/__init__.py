@@ -87,7 +87,10 @@ def _of_file(file: Path) -> Mapping[str, Stanza]:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StanzaError(f"{file}: is no TOML: {error}") from None
-    settings = document.get("tool", {}).get("conformance", {})
+    tools = document.get("tool", {})
+    settings = tools.get("conformance", {}) if isinstance(tools, dict) else {}
+    if not isinstance(settings, dict):
+        raise StanzaError(f"{file}: [tool.conformance] is a table, not {settings!r}")
     if unknown := [name for name in settings if name != "models"]:
         raise StanzaError(f"{file}: unknown key {unknown[0]!r} in [tool.conformance]; known here: models")
     models = settings.get("models", {})
@@ -108,7 +111,7 @@ def parse(stanza: Mapping[str, Any], where: str) -> Stanza:
             hint = f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(_KEYS)}"
             raise StanzaError(f"{where}: unknown key {name!r}; {hint}")
     wire, kwargs = stanza.get("wire"), stanza.get("kwargs", {})
-    if wire is not None and wire not in WIRES:
+    if wire is not None and (not isinstance(wire, str) or wire not in WIRES):
         raise StanzaError(f"{where}: wire is one of {', '.join(WIRES)}, not {wire!r}")
     if not isinstance(kwargs, dict):
         raise StanzaError(f"{where}: kwargs is a table of constructor arguments, not {kwargs!r}")

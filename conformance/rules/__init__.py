@@ -1,3 +1,27 @@
-"""The rules, an area a module, registered in the order of the catalogue."""
+"""The rules, an area or a part of one a module; importing this registers them."""
 
-from . import invoke, stream, asynchronous, batch, events, default  # noqa: F401, I001 - the catalogue's order
+from . import (  # noqa: I001 - the order of the areas is that of the catalogue
+    invoke,
+    stream,
+    stream_sum,
+    stream_frames,
+    stream_state,
+    stream_size,
+    asynchronous,
+    batch,
+    events,
+    default,
+)
+
+__all__ = [
+    "asynchronous",
+    "batch",
+    "default",
+    "events",
+    "invoke",
+    "stream",
+    "stream_frames",
+    "stream_size",
+    "stream_state",
+    "stream_sum",
+]

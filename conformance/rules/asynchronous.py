@@ -12,8 +12,9 @@ from langchain_core.language_models import BaseChatModel
 
 from mockserver import Delivery, Turn
 
+from ..calls import LIMIT, PATIENCE, Call
 from ..catalogue import MUST, SHOULD, Case, rule
-from ..drive import LIMIT, PATIENCE, PROMPT, Call, Probe
+from ..drive import PROMPT, Probe
 from ..observe import joined, same_text
 from ..verdict import Broken
 from . import scripts

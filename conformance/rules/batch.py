@@ -8,11 +8,13 @@ from langchain_core.messages import BaseMessage
 
 from mockserver import Asked, Delivery, Gate, Refused, Turn
 
+from ..calls import PATIENCE
 from ..catalogue import MUST, Case, rule
 from ..compat import text_of
-from ..drive import PATIENCE, Probe, brief, describe_error
+from ..drive import Probe
 from ..observe import agree, same_text
 from ..verdict import Broken
+from ..wording import brief, describe_error
 from . import scripts
 
 _TEXTS: Final = ["question 0", "question 1", "question 2", "question 3"]

@@ -9,11 +9,13 @@ from langchain_core.runnables import Runnable, RunnableLambda
 
 from mockserver import Delivery, Fault, Gate, Turn
 
+from ..calls import END, PATIENCE, Stream
 from ..catalogue import MUST, Case, rule
 from ..compat import text_of
-from ..drive import END, PATIENCE, PROMPT, Probe, Stream, brief
-from ..observe import agree, is_run_id, joined, same_text, summed
+from ..drive import PROMPT, Probe
+from ..observe import agree, is_run_id, joined, same_text, total
 from ..verdict import Broken
+from ..wording import brief
 from . import scripts
 
 START: Final = "on_chat_model_start"
@@ -164,11 +166,11 @@ def stream_events_are_the_reply(probe: Probe, case: Case) -> None:
 
 
 @rule("EVENTS-06", MUST, "the end event's output is the sum of the chunks", forms="a", cases=_VERSIONS)
-def output_is_the_sum(probe: Probe, case: Case) -> None:
+def output_is_thetotal(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
     events = _events(probe, case.value)
     chunks = _chunks(events)
-    wanted = chunks[0] if len(chunks) == 1 else summed(chunks)
+    wanted = total(chunks)
     agree(wanted, _output(events[-1]), names=("the sum of the chunks", "the end event's output"))
 
 
@@ -326,11 +328,7 @@ def all_agree(probe: Probe, case: Case) -> None:
         told = [text for chunk in wanted if (text := text_of(chunk))]
         if texts != told:
             raise Broken(f"texts {brief(told)} (as astream)", f"{brief(texts)} ({name})")
-        agree(_sum(wanted), _sum(chunks), names=("the sum of astream", f"the sum of {name}"))
+        agree(total(wanted), total(chunks), names=("the sum of astream", f"the sum of {name}"))
     agree(_output(one[-1]), _output(other[-1]), names=("the output of v1", "the output of v2"))
     if len({event["run_id"] for event in one}) != len({event["run_id"] for event in other}):
         raise Broken("as many runs in v1 as in v2", "other numbers of run ids")
-
-
-def _sum(chunks: list[Any]) -> Any:
-    return chunks[0] if len(chunks) == 1 else summed(chunks)

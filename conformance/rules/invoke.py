@@ -10,10 +10,11 @@ from mockserver import Refusal, Reply
 
 from ..catalogue import MUST, SHOULD, Case, rule
 from ..compat import text_of
-from ..drive import Probe, brief, describe_error
+from ..drive import Probe
 from ..observe import agree, finish_of, same_text, unasked
 from ..target import Target
 from ..verdict import Broken
+from ..wording import brief, describe_error
 from . import scripts
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from langchain_core.tools import BaseTool, tool
 
-from mockserver import Asked, Reply, ToolCall
+from mockserver import Asked, Reply, Text, ToolCall, Usage
 
 PLAIN: Final = Reply.of("The moon ", "is full ", "of goldfish.", model="answering-model-2026-01-01")
 """Text in three pieces, from a model whose name is not the one asked for."""
@@ -41,6 +41,17 @@ CALLS: Final = Reply(
 )
 """Two tool calls and no text."""
 
+BOTH: Final = Reply(
+    blocks=(Text(("Let me ", "look.")), CALLS.blocks[0]),
+    finish_reason="tool_calls",
+    model=PLAIN.model,
+    usage=Usage(input_tokens=21, output_tokens=34),
+)
+"""Text, and a tool call after it."""
+
+FIVE: Final = Reply.of("One ", "two ", "three ", "four ", "five.", model=PLAIN.model)
+"""Text in five pieces."""
+
 
 def echo(asked: Asked) -> Reply:
     """Answers each request with its own text, in three pieces and under an id of its own."""
@@ -54,3 +65,10 @@ def echoed(text: str) -> Reply:
 def answer_to(text: str) -> str:
     """The text with which `echo` answers."""
     return echoed(text).text
+
+
+def named(reply: Reply) -> Reply:
+    """The reply with an id, for frames that are made apart from the others."""
+    return Reply(
+        blocks=reply.blocks, finish_reason=reply.finish_reason, usage=reply.usage, id="mock", model=reply.model
+    )

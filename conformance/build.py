@@ -1,0 +1,143 @@
+"""How a model is built: from its class, from an instance, or by a factory; and what is said where it cannot be."""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from langchain_core.language_models import BaseChatModel
+
+from .integrations import Stanza, example
+from .wording import describe_error
+
+
+class TargetError(Exception):
+    """A `--chat-model` that cannot be used; the text says what to change."""
+
+
+def from_class(spec: str, found: type[BaseChatModel], stanza: Stanza) -> Callable[..., BaseChatModel]:
+    def make(url: str, **fields: Any) -> BaseChatModel:
+        given = _by_field(found, stanza.arguments(url)) | _by_field(found, fields)
+        try:
+            return found(**_by_alias(found, given))
+        except Exception as error:
+            raise TargetError(_unbuilt(spec, found, given, stanza, error)) from None
+
+    return make
+
+
+def from_instance(spec: str, found: BaseChatModel, stanza: Stanza) -> Callable[..., BaseChatModel]:
+    """Instances are built anew with the fields that were set on them, and aimed as their class is."""
+    model_class = type(found)
+    kept = {
+        name: getattr(found, name)
+        for name in found.model_fields_set
+        if name in model_class.model_fields and not model_class.model_fields[name].exclude
+    }
+    build = from_class(spec, model_class, replace(stanza, kwargs={}))
+
+    def make(url: str, **fields: Any) -> BaseChatModel:
+        aimed = _by_field(model_class, stanza.arguments(url))
+        return build(url, **{**aimed, **kept, **_aim_only(aimed, url), **fields})
+
+    return make
+
+
+def _aim_only(arguments: Mapping[str, Any], url: str) -> dict[str, Any]:
+    """The arguments that aim at the server, which win over what the instance had."""
+    return {name: value for name, value in arguments.items() if _holds(value, url)}
+
+
+def _holds(value: Any, url: str) -> bool:
+    if isinstance(value, dict | list):
+        return any(_holds(each, url) for each in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and url in value
+
+
+def from_factory(spec: str, found: Callable[..., Any], stanza: Stanza) -> Callable[..., BaseChatModel]:
+    try:
+        inspect.signature(found).bind("url")
+    except (TypeError, ValueError) as error:
+        raise TargetError(f"{spec} is called with the server's URL, and does not take it: {error}") from None
+
+    def make(url: str, **fields: Any) -> BaseChatModel:
+        accepted = _accepted(found, fields)
+        try:
+            model = found(url, **{**stanza.arguments(url), **accepted})
+        except Exception as error:
+            raise TargetError(f"{spec} (called with the server's URL) fails with {describe_error(error)}") from None
+        if not isinstance(model, BaseChatModel):
+            raise TargetError(f"{spec} gives {type(model).__name__}, which is no BaseChatModel")
+        rest = {name: value for name, value in fields.items() if name not in accepted}
+        for name, value in _by_field(type(model), rest).items():
+            if name not in type(model).model_fields:
+                raise TargetError(f"{spec} does not take {name!r}, and {type(model).__name__} has no such field")
+            setattr(model, name, value)
+        return model
+
+    return make
+
+
+def _accepted(found: Callable[..., Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    parameters = inspect.signature(found).parameters.values()
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
+        return dict(fields)
+    names = {each.name for each in parameters}
+    return {name: value for name, value in fields.items() if name in names}
+
+
+def _by_field(found: type[BaseChatModel], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments by the name of their field, so that alias and name of one field are not both given."""
+    names = {each.alias: name for name, each in found.model_fields.items() if each.alias}
+    return {names.get(name, name): value for name, value in arguments.items()}
+
+
+def _by_alias(found: type[BaseChatModel], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    fields = found.model_fields
+    return {(fields[name].alias or name) if name in fields else name: value for name, value in arguments.items()}
+
+
+def no_stanza(spec: str, found: type[BaseChatModel]) -> NoReturn:
+    raise TargetError(
+        f"{spec}: no stanza says how {found.__name__} is aimed at a local server; "
+        f"add one to pyproject.toml, such as\n\n{example(spec, _guessed(found))}\n"
+    )
+
+
+def _guessed(found: type[BaseChatModel]) -> dict[str, str]:
+    """Constructor arguments by what they are usually called, with what a stanza would give them."""
+    usual = {
+        "model": '"some-model"', "model_name": '"some-model"', "api_key": '"{key}"', "base_url": '"{url}/v1"',
+        "endpoint": '"{url}"', "endpoint_url": '"{url}"',
+    }  # fmt: skip
+    names = {each.alias or name for name, each in found.model_fields.items()}
+    required = {each.alias or name: '"…"' for name, each in found.model_fields.items() if each.is_required()}
+    return {**required, **{name: value for name, value in usual.items() if name in names}} or {"base_url": '"{url}"'}
+
+
+def _unbuilt(spec: str, found: type[BaseChatModel], given: Mapping[str, Any], stanza: Stanza, error: Exception) -> str:
+    """Why a class could not be built: the arguments that are missing, or the error itself."""
+    missing = [
+        each.alias or name for name, each in found.model_fields.items() if each.is_required() and name not in given
+    ]
+    if not missing:
+        return f"{spec} cannot be built: {describe_error(error)}"
+    shown = {name: _toml(value) for name, value in stanza.kwargs.items()}
+    wanted = dict.fromkeys(missing, '"…"')
+    return (
+        f"{spec} cannot be built: the argument{'s' if len(missing) > 1 else ''} {', '.join(map(repr, missing))} "
+        f"{'are' if len(missing) > 1 else 'is'} missing. Give it with --chat-model-kwargs='{{\"{missing[0]}\": …}}', "
+        f"or in pyproject.toml:\n\n{example(spec, {**shown, **wanted})}\n"
+    )
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML writes it inline; it came from TOML, which has no null."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_toml(name)} = {_toml(each)}" for name, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(each) for each in value) + "]"
+    if isinstance(value, str | bool):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)

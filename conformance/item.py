@@ -1,0 +1,34 @@
+"""The items of the suite: each rule in each of its forms and cases."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .catalogue import Case, Form, Level, Rule, rules
+from .target import Target
+
+
+@dataclass(frozen=True)
+class Item:
+    """One cell of the suite: what is tested, by which rule, in which form and case."""
+
+    target: Target
+    rule: Rule
+    form: Form
+    case: Case
+
+    @property
+    def name(self) -> str:
+        """``STREAM-08-async`` or ``STREAM-08-async-repeated``."""
+        return "-".join(part for part in (self.rule.id, self.form, self.case.name) if part)
+
+    @property
+    def level(self) -> Level:
+        return self.case.level or self.rule.level
+
+
+def items(target: Target) -> Iterator[Item]:
+    """All items for a target, in the order of the catalogue."""
+    for rule in rules().values():
+        for case in rule.cases(target):
+            for form in rule.forms:
+                yield Item(target, rule, form, case)

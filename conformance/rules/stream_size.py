@@ -1,0 +1,76 @@
+"""STREAM: long answers, and large ones."""
+
+from typing import Final
+
+from mockserver import Delivery, Reply, Text, Turn
+
+from ..catalogue import SHOULD, Case, rule
+from ..drive import PROMPT, Probe
+from ..observe import joined, next_text, same_text
+from ..verdict import Broken
+
+_MANY: Final = 10_000
+_GROWTH: Final = 2.6
+
+
+@rule(
+    "STREAM-16",
+    SHOULD,
+    "10,000 pieces and one piece of 1 MiB arrive whole; doubling the pieces at most ×2.6 the time",
+    needs=("stream",),
+    cases=(Case("many"), Case("large")),
+    hint="adding each chunk to all before it makes the time grow with the square of the length",
+)
+def large_answers_arrive(probe: Probe, case: Case) -> None:
+    if case.name == "large":
+        large = Reply.of("x" * 2**20)
+        probe.play(large)
+        same_text(large.text, joined(probe.stream()))
+        return
+    for _ in range(_TRIES):
+        growth = _growth(probe)
+        if growth <= _GROWTH:
+            return
+    raise Broken(f"{_MANY} pieces in at most ×{_GROWTH} the time of their first half", f"×{growth:.1f}")
+
+
+_TRIES: Final = 3
+
+
+def _growth(probe: Probe) -> float:
+    """CPU time for all pieces of a long stream, as a multiple of the time for the first half of them."""
+    reply = Reply(blocks=(Text(tuple(f"{number} " for number in range(_MANY))),))
+    probe.play(Turn(reply=reply, delivery=Delivery(cuts=4096)))
+    stream = probe.iterate("stream", PROMPT)
+    end = stream.drain().value(limit=60)
+    same_text(reply.text, joined(stream.items))
+    start, half = stream.seen[0].cpu, stream.seen[len(stream.seen) // 2].cpu
+    return (end - start) / max(half - start, 1e-6)
+
+
+_FLOOD: Final = 600
+_PIECE: Final = "drop " * 13_000
+_STILL: Final = 0.3
+
+
+@rule(
+    "STREAM-17",
+    SHOULD,
+    "a consumer that stops reading stops the reading: the model does not drain the provider ahead of it",
+    needs=("stream",),
+    hint="a thread or task that reads ahead fills memory, and goes on when nobody wants the answer any more",
+)
+def reading_waits_for_the_consumer(probe: Probe, case: Case) -> None:
+    probe.play(Reply(blocks=(Text((_PIECE,) * _FLOOD),)))
+    stream = probe.iterate("stream", PROMPT)
+    if next_text(stream) is None:
+        raise Broken("a first chunk", "none")
+    [exchange] = probe.exchanges
+    written = -1
+    while exchange.frames_written != written and exchange.ended is None:
+        written = exchange.frames_written
+        probe.server.until(lambda: exchange.ended is not None, timeout=_STILL)
+    drained = exchange.ended is not None
+    stream.close()
+    if drained:
+        raise Broken("the server cannot write on while nobody reads", f"all {len(exchange.frames)} frames were taken")
