@@ -67,7 +67,7 @@ def failure(rule: Rule, level: Level, who: str, facts: Iterable[tuple[str, str]]
     gap = " " * max(2, WIDTH - len(head) - len(who))
     lines = [f"{head}{gap}{who}" if len(head) + len(who) + 2 <= WIDTH else f"{head}\n{' ' * 2}{who}"]
     for label, text in facts:
-        first, *more = text.split("\n")
+        first, *more = text.rstrip("\n").split("\n")
         lines.append(f"  {label.ljust(_LABEL)}{first}")
         lines += [f"  {' ' * _LABEL}{line}" for line in more]
     return "\n".join(lines)
