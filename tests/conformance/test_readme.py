@@ -5,13 +5,21 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from conformance import wording
+from conformance.bench import Benches
 from conformance.integrations import parse
+from conformance.item import items
+from conformance.judge import judge
+from conformance.target import resolve
 from mockserver.loader import load
+
+from ..broken.judging import STANZAS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,7 +49,8 @@ def shown_with_output() -> list[tuple[str, str]]:
 
 def commands() -> list[str]:
     lines = [line.removeprefix("$ ") for text in blocks("console") for line in text.splitlines()]
-    return [line for line in lines if not any(part in line for part in SETUP)]
+    summed = "pytest --chat-model=langchain_anthropic:ChatAnthropic"
+    return [line for line in lines if line != summed and not any(part in line for part in SETUP)]
 
 
 @pytest.fixture
@@ -77,6 +86,27 @@ def test_commands_work(command: str, folder: Path) -> None:
     program = Path(sys.executable).parent / name
     result = run([str(program), *arguments], folder)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_failure_text_is_shown_as_it_is() -> None:
+    """The failure text in the README is that of a broken model of this project."""
+    target = resolve("tests.broken.stream:FinishesOnEachFrame", {}, STANZAS)
+    [item] = [each for each in items(target) if each.name == "STREAM-08-async-plain"]
+    benches = Benches()
+    told = wording.item(item, judge(item, benches))
+    benches.close()
+    assert f"{told}\n" in blocks("text")
+
+
+def test_summary_is_shown_as_it_is(folder: Path) -> None:
+    """The summary in the README is that of the run, wherever the release of the model is the one shown."""
+    shown = next(text for text in blocks("text") if text.startswith("==== conformance of"))
+    command = [str(Path(sys.executable).parent / "pytest"), "--chat-model=langchain_anthropic:ChatAnthropic"]
+    printed = run(command, folder).stdout
+    released = metadata.version("langchain-anthropic")
+    assert f"==== conformance of langchain_anthropic:ChatAnthropic {released} " in printed
+    if f" {released} " in shown:
+        assert shown in printed
 
 
 def test_stanza_is_right() -> None:

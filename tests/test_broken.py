@@ -1,0 +1,68 @@
+"""Each rule rejects a model that breaks it, and no model is blamed for more than its defect.
+
+STREAM-16 and STREAM-17 take longer than all others together and measure time; they run on the models that are to break
+them, and on the reference (`test_reference`).
+"""
+
+import importlib
+import os
+
+import pytest
+
+from conformance.catalogue import INFO, rules
+
+from .broken import BROKEN, BrokenModel
+from .broken.judging import ENVIRONMENT, SLOW, WARNINGS, verdicts
+
+pytestmark = [pytest.mark.filterwarnings(each) for each in WARNINGS]
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if any(part in name for part in ENVIRONMENT):
+            monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("model", BROKEN, ids=lambda model: f"{model.rule}-{model.name.partition(':')[2]}")
+def test_model_breaks_its_rule_and_no_other(model: BrokenModel) -> None:
+    """The rules that do not hold on a broken model are its own and those that are declared with it."""
+    results = verdicts(model.spec, without=SLOW - {model.rule})
+    harness = {name: result.reason for name, result in results.items() if result.verdict == "harness error"}
+    assert not harness
+    broken = {
+        name[: name.index("-", name.index("-") + 1)] for name, each in results.items() if _is_broken(each.verdict)
+    }
+    told = [f"{name}: {each.facts[:2]}" for name, each in results.items() if _is_broken(each.verdict)]
+    assert broken - model.perhaps == {model.rule, *model.also}, "\n".join(told)
+
+
+def _is_broken(verdict: str) -> bool:
+    return verdict in ("failed", "warned")
+
+
+def test_each_rule_has_a_model_that_breaks_it() -> None:
+    """No rule of the catalogue, but for those that only inform, goes untried."""
+    judged = {id for id, rule in rules().items() if rule.level != INFO}
+    assert judged == {model.rule for model in BROKEN}
+
+
+def test_declared_rules_exist() -> None:
+    """What is declared with a broken model names rules of the catalogue."""
+    assert {id for model in BROKEN for id in {*model.also, *model.perhaps}} <= set(rules())
+
+
+def test_models_are_declared_once() -> None:
+    """The table has one line for each model."""
+    assert len({model.name for model in BROKEN}) == len(BROKEN)
+
+
+@pytest.mark.parametrize("model", BROKEN, ids=lambda model: model.name)
+def test_a_sentence_says_what_is_wrong(model: BrokenModel) -> None:
+    """Each broken model's docstring is one sentence."""
+    module, _, name = model.name.partition(":")
+    told = getattr(importlib.import_module(f"tests.broken.{module}"), name).__doc__
+    assert told
+    assert told.endswith(".")
+    assert ". " not in told
+    assert "\n\n" not in told
