@@ -48,9 +48,9 @@ def _growth(probe: Probe) -> float:
     return (end - start) / max(half - start, 1e-6)
 
 
-_FLOOD: Final = 600
+_FLOOD: Final = 400
 _PIECE: Final = "drop " * 13_000
-_STILL: Final = 0.3
+_STILL: Final = 0.2
 
 
 @rule(
