@@ -140,8 +140,8 @@ class Stream(Generic[T]):
             taken.append(item)
         return taken
 
-    def drain(self) -> "Call[float]":
-        """Start to read to the end, without waiting for it; gives the CPU seconds of the reading thread."""
+    def drain(self) -> "Call[None]":
+        """Start to read to the end, without waiting for it."""
         return Call(self.name, self._hand.do(_Drain(self.seen)))
 
     def rest(self, limit: float = LIMIT) -> list[T]:
@@ -195,19 +195,17 @@ class _Next:
 
 @dataclass(frozen=True)
 class _Drain:
-    """Take all items that are left, and note them; gives the CPU seconds of the thread at the end."""
+    """Take all items that are left, and note them."""
 
     seen: list[Seen[Any]]
 
-    def sync(self, iterator: Iterator[Any]) -> float:
+    def sync(self, iterator: Iterator[Any]) -> None:
         for value in iterator:
             self.seen.append(Seen.now(value))
-        return time.thread_time()
 
-    async def asynchronous(self, iterator: AsyncIterator[Any]) -> float:
+    async def asynchronous(self, iterator: AsyncIterator[Any]) -> None:
         async for value in iterator:
             self.seen.append(Seen.now(value))
-        return time.thread_time()
 
 
 @dataclass(frozen=True)
@@ -264,7 +262,7 @@ class LoopHand(Hand):
     def __init__(self, make: Callable[[], AsyncIterator[Any]], loop: Loop) -> None:
         self._loop = loop.loop
         self._orders: asyncio.Queue[tuple[_Command, Future[Any]] | None] = asyncio.Queue()
-        self._task = loop.submit(start(self._work(make))).result(PATIENCE)
+        self._task = started(loop, self._work(make))
 
     def do(self, command: _Command) -> "Future[Any]":
         future: Future[Any] = Future()
@@ -292,6 +290,18 @@ def start_thread(work: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=context.run, args=(work,), name="conformance-caller", daemon=True)
     thread.start()
     return thread
+
+
+def started(loop: Loop, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    """A new task of the loop.
+
+    Raises:
+        Broken: the loop does not run, because what runs in it blocks it.
+    """
+    try:
+        return loop.submit(start(work)).result(PATIENCE)
+    except FutureTimeout:
+        raise Broken("an event loop that runs on", f"it has been blocked for {PATIENCE:g} s") from None
 
 
 async def start(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
@@ -19,7 +19,7 @@ import mockserver
 from mockserver import Exchange, Gate, Reply, Turn
 
 from .bench import Bench
-from .calls import PATIENCE, Call, LoopHand, Stream, ThreadHand, carry, start, start_thread
+from .calls import Call, LoopHand, Stream, ThreadHand, carry, start_thread, started
 from .verdict import Broken
 from .wording import brief, describe_error
 
@@ -62,6 +62,17 @@ class Probe:
     def exchanges(self) -> tuple[Exchange, ...]:
         return self.server.exchanges
 
+    @property
+    def exchange(self) -> Exchange:
+        """The one exchange.
+
+        Raises:
+            Broken: there are none, or several.
+        """
+        if len(self.exchanges) != 1:
+            raise Broken("1 request", f"{len(self.exchanges)} requests")
+        return self.exchanges[0]
+
     def name(self, method: str) -> str:
         """The method's name in this form: `stream` or `astream`."""
         return f"a{method}" if self.is_async else method
@@ -96,7 +107,7 @@ class Probe:
         """Start a coroutine as a task of the bench's loop."""
         future: Future[T] = Future()
         loop = self.bench.loop
-        task = loop.submit(start(carry(work, future))).result(PATIENCE)
+        task = started(loop, carry(work, future))
         return Call(name, future, cancel=lambda: loop.loop.call_soon_threadsafe(task.cancel))
 
     def in_thread(self, name: str, work: Callable[[], T]) -> "Call[T]":
@@ -140,7 +151,11 @@ class Probe:
 
     def stream(self, input: Any = PROMPT, **kwargs: Any) -> list[Any]:
         """All chunks of `stream` or `astream`."""
-        return self.iterate("stream", input, **kwargs).rest()
+        chunks = self.iterate("stream", input, **kwargs).rest()
+        for chunk in chunks:
+            if not isinstance(chunk, BaseMessage):
+                raise Broken(f"{self.name('stream')} yields messages", brief(chunk))
+        return chunks
 
     def finish(self) -> None:
         """Open all gates and let go of all streams."""

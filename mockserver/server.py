@@ -187,7 +187,11 @@ class Server:
         )
         try:
             return await self._answer(request, exchange)
-        except (asyncio.CancelledError, ConnectionError):
+        except ConnectionError:
+            exchange.end("stopped" if self._stopping else "closed by client")
+            # Nobody reads it; to raise would make aiohttp log a client that has left as an error of the server.
+            return web.Response()
+        except asyncio.CancelledError:
             exchange.end("stopped" if self._stopping else "closed by client")
             raise
         except Exception as error:

@@ -83,10 +83,10 @@ def _stays_exhausted(stream: Stream[Any]) -> None:
 
 
 _BEFORE: Final = {
-    "success": Turn(reply=scripts.PLAIN, times=1),
-    "http-error": Turn(error=Refused(400, "This request is not right"), times=1),
-    "broken-off": Turn(reply=scripts.PLAIN, delivery=Delivery(fault=Fault("close", before=1)), times=1),
-    "early-stop": Turn(reply=scripts.PLAIN, times=1),
+    "success": Turn(reply=scripts.PLAIN),
+    "http-error": Turn(error=Refused(400, "This request is not right")),
+    "broken-off": Turn(reply=scripts.PLAIN, delivery=Delivery(fault=Fault("close", before=1))),
+    "early-stop": Turn(reply=scripts.PLAIN),
 }
 
 
@@ -98,7 +98,7 @@ _BEFORE: Final = {
     hint="state that is kept on the instance, or a client that is closed with its first stream",
 )
 def instance_streams_again(probe: Probe, case: Case) -> None:
-    probe.play(case.value, Turn(reply=scripts.FIVE))
+    probe.play(lambda asked: case.value if asked.text == PROMPT else scripts.FIVE)
     model = probe.model()
     before = probe.iterate("stream", PROMPT, on=model)
     if case.name == "success":
@@ -108,7 +108,7 @@ def instance_streams_again(probe: Probe, case: Case) -> None:
         before.close()
     else:
         before.failure(case.value.describe())
-    same_text(scripts.FIVE.text, joined(probe.stream(on=model)))
+    same_text(scripts.FIVE.text, joined(probe.stream("Again", on=model)))
 
 
 _CROWD: Final = 16

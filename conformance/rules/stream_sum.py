@@ -45,7 +45,7 @@ def sum_equals_invoke(probe: Probe, case: Case) -> None:
     needs=("stream",),
     cases=lambda target: [
         Case("text", scripts.PLAIN),
-        *([] if target.lacks("tools", "sync") else [Case("tool-calls", scripts.BOTH)]),
+        *([] if target.lacks("tools", "sync") else [Case("tool-calls", scripts.BOTH), Case("parallel", scripts.CALLS)]),
     ],
     hint="agents and tracers add chunks in groups",
 )
