@@ -27,9 +27,9 @@ from .verdict import Result
 
 ROOT: Final = "conformance"
 """First part of all node ids."""
-_HIDDEN: Final = ("*_PROXY", "*_proxy", "LANGCHAIN_*", "LANGSMITH_*")
+HIDDEN: Final = ("*_PROXY", "*_proxy", "LANGCHAIN_*", "LANGSMITH_*")
 """Environment that would change what a model sends and where to; hidden while items run."""
-_WARNINGS: Final = (
+WARNINGS: Final = (
     # What a model warns of is shown; whether a warning is an error is for the user's own tests to say.
     "default",
     # EVENTS rules call v1 because users still do; that it is deprecated is no news about the model.
@@ -62,7 +62,7 @@ def _resolve(config: pytest.Config) -> tuple[Target, ...]:
     kwargs = _kwargs(config.getoption("--chat-model-kwargs"))
     try:
         stanzas = of_project(folder)
-        with _hidden(_HIDDEN):
+        with hidden(HIDDEN):
             found = [resolve(spec, kwargs, stanzas) for spec in specs]
     except (StanzaError, TargetError, MockServerError) as error:
         raise pytest.UsageError(str(error)) from None
@@ -88,7 +88,7 @@ def _kwargs(text: str | None) -> dict[str, Any]:
 
 
 @contextmanager
-def _hidden(patterns: Sequence[str]) -> Iterator[None]:
+def hidden(patterns: Sequence[str]) -> Iterator[None]:
     """Environment variables that match are not set meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
@@ -212,7 +212,7 @@ class RuleItem(pytest.Item):
         self._result: Result | None = None
         rule = item.rule
         self.add_marker(pytest.mark.conformance(rule=rule.id, level=item.level, area=rule.area))
-        for setting in _WARNINGS:
+        for setting in WARNINGS:
             self.add_marker(pytest.mark.filterwarnings(setting))
         self.user_properties += [
             ("rule", rule.id),
@@ -224,7 +224,7 @@ class RuleItem(pytest.Item):
         ]
 
     def runtest(self) -> None:
-        with _hidden((*_HIDDEN, *self._item.target.stanza.clear_env)):
+        with hidden((*HIDDEN, *self._item.target.stanza.clear_env)):
             result = self._result = judge(self._item, _benches(self.config))
         self.user_properties.append(("verdict", result.verdict))
         if result.verdict == "passed" and result.reason:

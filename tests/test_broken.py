@@ -5,23 +5,16 @@ them, and on the reference (`test_reference`).
 """
 
 import importlib
-import os
 
 import pytest
 
 from conformance.catalogue import INFO, rules
+from conformance.session import WARNINGS
 
 from .broken import BROKEN, BrokenModel
-from .broken.judging import ENVIRONMENT, SLOW, WARNINGS, verdicts
+from .broken.judging import SLOW, verdicts
 
 pytestmark = [pytest.mark.filterwarnings(each) for each in WARNINGS]
-
-
-@pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if any(part in name for part in ENVIRONMENT):
-            monkeypatch.delenv(name)
 
 
 @pytest.mark.parametrize("model", BROKEN, ids=lambda model: f"{model.rule}-{model.name.partition(':')[2]}")

@@ -1,19 +1,12 @@
 """The reference model and its variants keep every rule: no rule blames a right model."""
 
-import os
-
 import pytest
 
-from .broken.judging import ENVIRONMENT, SLOW, WARNINGS, verdicts
+from conformance.session import WARNINGS
+
+from .broken.judging import SLOW, verdicts
 
 pytestmark = [pytest.mark.filterwarnings(each) for each in WARNINGS]
-
-
-@pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if any(part in name for part in ENVIRONMENT):
-            monkeypatch.delenv(name)
 
 
 def test_reference_keeps_all_rules() -> None:
