@@ -143,7 +143,7 @@ class Session:
     def pytest_report_header(self) -> list[str]:
         return [self._summary.header(target) for target in self._targets]
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         if self._config.get_verbosity() > 0:
             for report in terminalreporter.getreports("warned"):
                 terminalreporter.section(report.nodeid, "-")
