@@ -11,7 +11,7 @@ import pytest
 from conformance.catalogue import INFO, rules
 from conformance.session import WARNINGS
 
-from .broken import BROKEN, BrokenModel
+from .broken import BROKEN, BrokenModel, page
 from .broken.judging import SLOW, verdicts
 
 pytestmark = [pytest.mark.filterwarnings(each) for each in WARNINGS]
@@ -59,3 +59,8 @@ def test_a_sentence_says_what_is_wrong(model: BrokenModel) -> None:
     assert told.endswith(".")
     assert ". " not in told
     assert "\n\n" not in told
+
+
+def test_page_says_what_is_tested() -> None:
+    """`docs/broken.md` is what ``python -m tests.broken.page`` writes."""
+    assert page.PAGE.read_text(encoding="utf-8") == page.text()
