@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from .bench import Loop
 from .verdict import Broken
@@ -224,14 +224,14 @@ class _Close:
 _Command = _Next | _Drain | _Close
 
 
-class Hand:
+class Hand(Protocol):
     """Does commands on one iterator, in order, in one place."""
 
     def do(self, command: _Command) -> "Future[Any]":
-        raise NotImplementedError
+        """Order a command; gives what comes of it."""
 
     def release(self) -> None:
-        raise NotImplementedError
+        """Take no more commands."""
 
 
 class ThreadHand(Hand):

@@ -27,6 +27,8 @@ from .verdict import Result
 
 ROOT: Final = "conformance"
 """First part of all node ids."""
+_TOLD: Final = f"Captured {ROOT} call"
+"""The section of a report that holds the text of a SHOULD; pytest adds what the model printed after it."""
 HIDDEN: Final = ("*_PROXY", "*_proxy", "LANGCHAIN_*", "LANGSMITH_*")
 """Environment that would change what a model sends and where to; hidden while items run."""
 WARNINGS: Final = (
@@ -147,7 +149,7 @@ class Session:
         if self._config.get_verbosity() > 0:
             for report in terminalreporter.getreports("warned"):
                 terminalreporter.section(report.nodeid, "-")
-                terminalreporter.line(report.sections[-1][1])
+                terminalreporter.line(dict(report.sections)[_TOLD])
         for line in self._summary.lines():
             terminalreporter.line(line)
 
@@ -234,7 +236,7 @@ class RuleItem(pytest.Item):
         if result.verdict in ("failed", "harness error"):
             raise _NotKept
         if result.verdict == "warned":
-            self.add_report_section("call", "conformance", self._told())
+            self.add_report_section("call", ROOT, self._told())
 
     @property
     def reason(self) -> str:

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessageChunk, HumanMessage, SystemMessage
 from langchain_core.prompt_values import ChatPromptValue
 
 from mockserver import Refusal, Reply
@@ -34,8 +34,8 @@ def text_is_the_replys(probe: Probe, case: Case) -> None:
     reply = Reply.of(*case.value)
     probe.play(reply)
     message = probe.invoke()
-    if type(message) is not AIMessage:
-        raise Broken("an AIMessage", type(message).__name__)
+    if isinstance(message, AIMessageChunk):
+        raise Broken("an AIMessage, which is whole", type(message).__name__)
     same_text(reply.text, text_of(message))
 
 

@@ -77,8 +77,8 @@ def _bracketings(chunks: list[Any]) -> Iterator[tuple[str, Any]]:
     hint="consumers add chunks; a value repeated per chunk is glued",
 )
 def metadata_stands_once(probe: Probe, case: Case) -> None:
-    again = (Insert("end", (probe.wire.finish_again(scripts.named(scripts.PLAIN)),)),) if case.name else ()
-    probe.play(Turn(reply=scripts.PLAIN, delivery=Delivery(insert=again if case.name == "repeated" else ())))
+    again = Insert("end", (probe.wire.finish_again(scripts.named(scripts.PLAIN)),))
+    probe.play(Turn(reply=scripts.PLAIN, delivery=Delivery(insert=(again,) if case.name == "repeated" else ())))
     chunks = probe.stream()
     added = summed(chunks)
     word = probe.wire.finish_word(scripts.PLAIN)

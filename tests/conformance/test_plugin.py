@@ -189,6 +189,7 @@ def test_should_warns(folder: pytest.Pytester) -> None:
 
         class Nameless(ReferenceChat):
             def invoke(self, *args, **kwargs):
+                print("what a model prints does not hide it")
                 message = super().invoke(*args, **kwargs)
                 del message.response_metadata["model_name"]
                 return message
