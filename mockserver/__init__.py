@@ -10,21 +10,35 @@ from .delivery import Delivery, Fault, Gate, Insert, Pace
 from .errors import CassetteError, MockServerError, Refused, ScriptError, Unencodable
 from .exchange import Exchange, Write
 from .frames import Frame
-from .reply import Reasoning, Refusal, Reply, Text, ToolCall, Usage
-from .script import Recording, Script, Turn, When
+from .recording import Recording
+from .reply import (
+    Citation,
+    Media,
+    Reasoning,
+    Refusal,
+    Reply,
+    ServerToolCall,
+    ServerToolResult,
+    Text,
+    ToolCall,
+    Usage,
+)
+from .script import Script, Turn, When
 from .server import Server, serve
-from .wires import WIRES, Asked, Wire
+from .wires import WIRES, Asked, Request, Wire
 
 __all__ = [
     "WIRES",
     "Asked",
     "CassetteError",
+    "Citation",
     "Delivery",
     "Exchange",
     "Fault",
     "Frame",
     "Gate",
     "Insert",
+    "Media",
     "MockServerError",
     "Pace",
     "Reasoning",
@@ -32,9 +46,12 @@ __all__ = [
     "Refusal",
     "Refused",
     "Reply",
+    "Request",
     "Script",
     "ScriptError",
     "Server",
+    "ServerToolCall",
+    "ServerToolResult",
     "Text",
     "ToolCall",
     "Turn",

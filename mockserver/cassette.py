@@ -10,16 +10,18 @@ import re
 import zlib
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from . import sse
 from .errors import CassetteError
 from .frames import Frame
-from .script import Recording, Turn, When
-from .wires import Wire, wire_for
+from .recording import Recording
+from .script import Turn, When
+from .wires import Wire, recorded_wire
 
+_STREAMS: Final = ("event-stream", "eventstream", "ndjson")
+"""Parts of the content types of streamed bodies: server-sent events, AWS's event stream, a JSON document a line."""
 VERSION: Final = 1
 """The version of the format that vcrpy writes and reads."""
 _FOLDED: Final = re.compile("[\r\x85\u2028\u2029\ufeff]")
@@ -83,7 +85,7 @@ def _interactions(file: Path, document: Any) -> list[dict[str, Any]]:
 def _turn(file: Path, number: int, found: dict[str, Any]) -> Turn:
     try:
         request, response = found["request"], found["response"]
-        path = urlsplit(str(request["uri"])).path
+        address = urlsplit(str(request["uri"]))
         method = str(request["method"])
         status = int(response["status"]["code"])
         headers = {str(name).lower(): _first(value) for name, value in (response.get("headers") or {}).items()}
@@ -93,14 +95,14 @@ def _turn(file: Path, number: int, found: dict[str, Any]) -> Turn:
         raise CassetteError(
             f"{file}: interaction {number} is not in vcrpy's format ({type(error).__name__}: {error})"
         ) from None
-    wire = wire_for(method, path)
+    wire = recorded_wire(address.hostname or "", unquote(address.path))
+    streamed = _is_stream(headers)
     if wire is None:
         raise CassetteError(
-            f"{file}: interaction {number}, {method} {path}, belongs to no wire that this server speaks"
+            f"{file}: interaction {number}, {method} {address.path}, belongs to no wire that this server speaks"
         )
-    recording = Recording(status, headers, _frames(wire, headers, body), source=file.name)
-    streamed = "event-stream" in headers.get("content-type", "")
-    return Turn(recording=recording, when=When(wire=wire.name, stream=streamed))
+    recording = Recording(status, headers, _frames(wire, headers, body), source=file.name, streamed=streamed)
+    return Turn(recording=recording, when=When(wire=wire.family, stream=streamed))
 
 
 def _first(value: object) -> str:
@@ -135,6 +137,10 @@ def _check_status(status: int) -> None:
 
 def _frames(wire: Wire, headers: dict[str, str], body: bytes) -> tuple[Frame, ...]:
     """The recorded bytes in frames; those of a stream are told apart as the wire would send them."""
-    if "event-stream" not in headers.get("content-type", ""):
+    if not _is_stream(headers):
         return (Frame(body, "piece", 0),)
-    return wire.label(tuple(sse.split(body)))
+    return wire.label(tuple(wire.split(body)))
+
+
+def _is_stream(headers: dict[str, str]) -> bool:
+    return any(kind in headers.get("content-type", "") for kind in _STREAMS)

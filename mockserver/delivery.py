@@ -156,13 +156,15 @@ class Delivery:
         return self.cuts == "frame" or bool(self.gates) or self.pace is not None
 
 
-def point_of(frame: Frame) -> Point | None:
-    """The point that lies before this frame, if one does."""
-    if frame.kind == "piece":
-        return frame.piece
-    if frame.kind == "finish":
-        return "finish"
-    return "end" if frame.kind == "end" else None
+def points_of(frame: Frame) -> tuple[Point, ...]:
+    """The points that lie before this frame."""
+    points: list[Point] = []
+    for kind in frame.kinds:
+        if kind == "piece" and frame.piece is not None:
+            points.append(frame.piece)
+        elif kind in ("finish", "end"):
+            points.append(kind)
+    return tuple(points)
 
 
 def plan(frames: tuple[Frame, ...], delivery: Delivery, error: Frame) -> tuple[Frame, ...]:
@@ -173,10 +175,10 @@ def plan(frames: tuple[Frame, ...], delivery: Delivery, error: Frame) -> tuple[F
         return last
     sent: list[Frame] = []
     for frame in frames:
-        point = point_of(frame)
-        if fault and point is not None and point == fault.before:
+        points = points_of(frame)
+        if fault and fault.before in points:
             return (*sent, *last)
-        sent += [each for insert in delivery.insert if insert.before == point for each in insert.frames]
+        sent += [each for insert in delivery.insert if insert.before in points for each in insert.frames]
         sent.append(frame)
     sent += [each for insert in delivery.insert if insert.before == "close" for each in insert.frames]
     return tuple(sent)
@@ -193,14 +195,14 @@ def cut(body: bytes, cuts: Cuts) -> Iterator[bytes]:
         yield body
 
 
-def writes(frames: tuple[Frame, ...], delivery: Delivery) -> Iterator[tuple[Point | None, bytes, int]]:
-    """Each write: the point before it, its bytes, and how many frames are complete once it is written."""
+def writes(frames: tuple[Frame, ...], delivery: Delivery) -> Iterator[tuple[tuple[Point, ...], bytes, int]]:
+    """Each write: the points before it, its bytes, and how many frames are complete once it is written."""
     if delivery.stepwise:
         for number, frame in enumerate(frames, 1):
-            yield point_of(frame), frame.data, number
+            yield points_of(frame), frame.data, number
         return
     done = 0
     ends = list(accumulate(len(frame.data) for frame in frames))
     for part in cut(join(frames), delivery.cuts):
         done += len(part)
-        yield None, part, bisect_right(ends, done)
+        yield (), part, bisect_right(ends, done)

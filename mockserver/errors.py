@@ -35,9 +35,11 @@ class Refused(Exception):
         kind: the provider's error type or code, such as ``invalid_request_error``; the wire's default for the status
             where it is empty.
         headers: further response headers, such as ``retry-after`` in seconds.
+        at: the JSON path of the fault in the request, such as ``$.messages[0].role``, where a part of it is at fault.
     """
 
     status: int
     message: str
     kind: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    at: str = ""

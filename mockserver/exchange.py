@@ -38,6 +38,10 @@ class Journal:
             return tuple(self._exchanges)
 
     @property
+    def count(self) -> int:
+        return len(self._exchanges)
+
+    @property
     def open(self) -> int:
         """Requests of whose answers something is still held back."""
         return self._open
@@ -89,7 +93,8 @@ class Exchange:
         asked: the request as understood; `None` where it belongs to no wire or was refused.
         turn: the turn that answers it.
         frames: the frames planned for the answer; a body that is not streamed is one frame.
-        refused: why the server refused the request, where it did.
+        refused: why the server refused the request, where it did; `refused_at` is the JSON path of the fault, if known.
+        is_aside: whether it is a call beside the main ones, such as for a list of models.
         is_answered: whether all bytes are on their way.
         ended: who ended it; `ended_at` says when.
         journal: the journal that it stands in.
@@ -108,6 +113,8 @@ class Exchange:
     frames: tuple[Frame, ...] = ()
     writes: list[Write] = field(default_factory=list)
     refused: str | None = None
+    refused_at: str = ""
+    is_aside: bool = False
     is_answered: bool = False
     ended: Ending | None = None
     ended_at: float | None = None
@@ -150,5 +157,6 @@ class Exchange:
     def describe(self) -> str:
         """One line: ``#1 POST /v1/messages 200, 7 of 7 frames, finished``."""
         frames = f", {self.frames_written} of {len(self.frames)} frames" if self.frames else ""
-        why = f": {self.refused}" if self.refused else ""
+        at = f" at {self.refused_at}" if self.refused_at else ""
+        why = f": {self.refused}{at}" if self.refused else ""
         return f"#{self.number} {self.method} {self.path} {self.status or '-'}{frames}, {self.ended or 'open'}{why}"

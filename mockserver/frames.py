@@ -13,11 +13,23 @@ KINDS: Final = ("start", "piece", "finish", "usage", "end", "noise", "error")
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame. `piece` is the running number of the piece that it brings, from 0 over the whole reply."""
+    """One frame.
+
+    Args:
+        data: its bytes.
+        kind: what it does first of all.
+        piece: the running number of the piece that it brings, from 0 over the whole reply.
+        also: what else it does, on wires whose last frames do several things at once.
+    """
 
     data: bytes
     kind: FrameKind
     piece: int | None = None
+    also: tuple[FrameKind, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[FrameKind, ...]:
+        return (self.kind, *self.also)
 
     def half(self) -> "Frame":
         """The first half of its bytes; what a fault leaves of a body that is one frame."""

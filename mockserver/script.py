@@ -1,14 +1,14 @@
 """Scripts: which request is answered with what. Python objects here; `loader` reads the same names from YAML."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from .delivery import Delivery
 from .errors import MockServerError, Refused
-from .frames import Frame
+from .recording import Recording
 from .reply import Reply
-from .wires import Asked
+from .wires import WIRES, Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class When:
     """Which requests a turn answers; what is left out matches every request.
 
     Args:
-        wire: name of the wire.
+        wire: name of the wire, or of the family that it is a dialect of.
         model: the model asked for.
         text: a part of the text of the user's last message.
         stream: whether pieces are asked for.
@@ -29,28 +29,15 @@ class When:
 
     def differs(self, asked: Asked) -> str | None:
         """The first thing in which the request differs, or `None` where it matches."""
-        for name in ("wire", "model", "stream"):
+        if self.wire is not None and self.wire not in (asked.wire, WIRES[asked.wire].family):
+            return f"wire is {asked.wire!r}, not {self.wire!r}"
+        for name in ("model", "stream"):
             wanted, got = getattr(self, name), getattr(asked, name)
             if wanted is not None and wanted != got:
                 return f"{name} is {got!r}, not {wanted!r}"
         if self.text is not None and self.text not in asked.text:
             return f"the user's text is {asked.text!r}, without {self.text!r}"
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A recorded answer: status, headers and body as the provider sent them, the body in frames."""
-
-    status: int
-    headers: Mapping[str, str]
-    frames: tuple[Frame, ...]
-    source: str = ""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is one JSON body, which is not streamed."""
-        return len(self.frames) == 1 and self.headers.get("content-type", "").startswith("application/json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,81 +2,61 @@
 
 import asyncio
 import errno
+import re
 import socket
-import struct
 import threading
-import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeAlias, cast
+from typing import Final, Self
 
 from aiohttp import web
 
-from .answer import answer_of
-from .delivery import Delivery, writes
+from .answer import answer_of, refusal
+from .delivery import Delivery
 from .errors import MockServerError, Refused, Unencodable
-from .exchange import Ending, Exchange, Journal
-from .frames import Frame
-from .loader import load
-from .reply import Reply
-from .script import Recording, Responder, Script, Turn, as_turn
-from .wires import WIRES, Wire, wire_for
-
-Scriptable: TypeAlias = Script | Turn | Reply | Refused | Responder | str | Path | Iterable[Turn | Reply | Refused]
-"""What a server can be scripted with; a string or path names a YAML script or a cassette."""
+from .exchange import Ending, Exchange
+from .recording import Recording
+from .script import Script
+from .sending import send
+from .space import Scriptable, Space, as_script
+from .wires import WIRES, Request, aside_for, meant_wire, wire_for
 
 _STOP_WITHIN: Final = 1.0
 """Seconds that open answers are given when the server stops."""
-_LOCAL: Final = {"content-length", "transfer-encoding", "content-encoding", "connection", "date", "server"}
-"""Headers of a recording that belong to the recorded connection and not to the answer."""
+_SPACE: Final = re.compile(r"/t/([^/]+)(?=/|$)")
+"""How the path of a request begins that is for a space."""
 
 
-def serve(script: Scriptable = (), *, host: str = "127.0.0.1", port: int = 0) -> "Server":
+def serve(script: Scriptable = (), *, host: str = "127.0.0.1", port: int = 0, lenient: bool = False) -> "Server":
     """A server for `script`, started by `with` (in a thread of its own) or `async with` (in the running loop).
 
     Args:
         script: one answer or several, a function from request to answer, or the path of a YAML script or cassette.
         host: the address to bind; loopback by default.
         port: the port to bind; 0 takes a free one.
+        lenient: whether to answer requests that the provider would refuse, as long as they can be understood.
 
     Raises:
         MockServerError: the script cannot be read, or (on start) the port cannot be bound.
     """
-    return Server(as_script(script), host=host, port=port)
+    return Server(as_script(script), host=host, port=port, lenient=lenient)
 
 
-def as_script(script: Scriptable) -> Script:
-    """A script from all that `serve` takes."""
-    if isinstance(script, Script):
-        return script
-    if isinstance(script, str | Path):
-        return Script(load(Path(script)))
-    if isinstance(script, Turn | Reply | Refused):
-        return Script([as_turn(script)])
-    if callable(script):
-        return Script(script)
-    return Script([as_turn(answer) for answer in script])
-
-
-class Server:
+class Server(Space):
     """A running mock provider. Use `serve` to make one."""
 
-    def __init__(self, script: Script, *, host: str, port: int) -> None:
-        self._script = script
+    def __init__(self, script: Script, *, host: str, port: int, lenient: bool) -> None:
+        super().__init__(script)
         self._host = host
         self._wanted_port = port
+        self._lenient = lenient
         self._port = 0
-        self._journal = Journal()
+        self._spaces: dict[str, _Part] = {}
         self._connections: dict[object, int] = {}
         self._connections_made = 0
         self._web: web.Server | None = None
         self._thread: _Thread | None = None
         self._runner: web.ServerRunner | None = None
         self._stopping = False
-        self.errors: list[BaseException] = []
-        """Why an answer could not be made: a script's function raised, a wire has no place for a reply, or this server
-        has a defect."""
 
     @property
     def url(self) -> str:
@@ -90,36 +70,28 @@ class Server:
             raise MockServerError("the server is not started: use it in a `with` or `async with` block")
         return self._port
 
-    @property
-    def script(self) -> Script:
-        return self._script
+    def space(self, name: str, script: Scriptable | None = None) -> Space:
+        """A script and a journal of its own under ``{url}/t/{name}``, so that parallel tests share one server.
 
-    def play(self, script: Scriptable) -> None:
-        """Answer from now on by another script, with an empty journal."""
-        self._script = as_script(script)
-        self._journal = Journal()
+        Args:
+            name: made of letters, digits, `-`, `_` and `.`; a name that is there already gives the same space.
+            script: what it answers with, if that is to change.
 
-    @property
-    def exchanges(self) -> tuple[Exchange, ...]:
-        """What the client did so far, a request each."""
-        return self._journal.exchanges
-
-    @property
-    def open_requests(self) -> int:
-        return self._journal.open
-
-    @property
-    def peak_requests(self) -> int:
-        """The most requests that were open at one time."""
-        return self._journal.peak
+        Raises:
+            ValueError: the name cannot stand in a path.
+        """
+        if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
+            raise ValueError(f"the name of a space is made of letters, digits, '-', '_' and '.', not {name!r}")
+        space = self._spaces.get(name)
+        if space is None:
+            space = self._spaces[name] = _Part(self, name)
+        if script is not None:
+            space.play(script)
+        return space
 
     @property
     def open_connections(self) -> int:
         return len(self._web.connections) if self._web else 0
-
-    def until(self, holds: Callable[[], bool], *, timeout: float = 5.0) -> bool:
-        """Wait up to `timeout` seconds until `holds()`; says whether it does. Not for use in the server's own loop."""
-        return self._journal.until(holds, timeout=timeout)
 
     def __enter__(self) -> Self:
         self._thread = _Thread(self, self._bind())
@@ -176,17 +148,29 @@ class Server:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.content.read()
+        found, path = self._space_of(request.path)
+        space = found or self
         exchange = Exchange(
-            number=len(self._journal.exchanges) + 1,
+            number=space.journal.count + 1,
             connection=self._connection(request),
             method=request.method,
             path=request.path_qs,
             headers=request.headers.copy(),
             body=body,
-            journal=self._journal,
+            journal=space.journal,
+        )
+        asked = Request(
+            method=request.method,
+            path=path,
+            query=dict(request.query),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=body,
         )
         try:
-            return await self._answer(request, exchange)
+            answer, delivery, ending = self._answer(found, asked, exchange)
+            if gate := delivery.gates.get("head"):
+                await gate.passage()
+            return await send(request, exchange, answer, delivery, ending=ending)
         except ConnectionError:
             exchange.end("stopped" if self._stopping else "closed by client")
             # Nobody reads it; to raise would make aiohttp log a client that has left as an error of the server.
@@ -195,9 +179,14 @@ class Server:
             exchange.end("stopped" if self._stopping else "closed by client")
             raise
         except Exception as error:
-            self.errors.append(error)
+            space.errors.append(error)
             exchange.end("stopped")
             raise
+
+    def _space_of(self, path: str) -> tuple[Space | None, str]:
+        """The space that a path belongs to (`None` where nobody made it), and the path within it."""
+        found = _SPACE.match(path)
+        return (self._spaces.get(found[1]), path[found.end() :] or "/") if found else (self, path)
 
     def _connection(self, request: web.BaseRequest) -> int:
         """The number of the request's connection; connections that are gone are forgotten."""
@@ -209,108 +198,55 @@ class Server:
             self._connections[request.protocol] = self._connections_made
         return self._connections[request.protocol]
 
-    async def _answer(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
-        wire = wire_for(request.method, request.path)
-        if wire is None:
-            known = ", ".join(WIRES)
-            exchange.refused = f"no wire answers {request.method} {request.path} (wires: {known})"
-            return await self._refuse(request, exchange, Refused(404, exchange.refused), next(iter(WIRES.values())))
+    def _answer(self, space: Space | None, request: Request, exchange: Exchange) -> tuple[Recording, Delivery, Ending]:
+        """What is sent, how, and who has ended the exchange once it is."""
+        wire = meant_wire(request)
         try:
-            exchange.asked = wire.read(exchange.headers, exchange.body)
-            turn = exchange.turn = self._script.answer(exchange.asked)
-            answer = answer_of(turn, wire, exchange.asked, exchange.number)
+            if space is None:
+                raise MockServerError(f"there is no space at {exchange.path}")
+            if wire_for(request.path) is not wire or request.method != wire.method:
+                beside = aside_for(request)
+                if beside is None:
+                    known = ", ".join(WIRES)
+                    exchange.refused = f"no wire answers {request.method} {request.path} (wires: {known})"
+                    raise wire.unknown(request)
+                exchange.is_aside = True
+                return beside, Delivery(), "finished"
+            asked = exchange.asked = wire.read(request)
+            if not self._lenient:
+                wire.check(asked)
+            turn = exchange.turn = space.script.answer(asked)
+            answer = answer_of(turn, wire, asked, exchange.number)
         except Exception as error:
-            refused = self._refused(error)
-            exchange.refused = refused.message
-            return await self._refuse(request, exchange, refused, wire)
-        if gate := turn.delivery.gates.get("head"):
-            await gate.passage()
+            refused = self._refused(space or self, error)
+            exchange.refused, exchange.refused_at = exchange.refused or refused.message, refused.at
+            return refusal(wire, refused), Delivery(), "refused"
         if isinstance(answer, Refused):
-            return await self._refuse(request, exchange, answer, wire)
-        return await self._send(request, exchange, answer, turn.delivery)
+            return refusal(wire, answer), Delivery(gates=turn.delivery.gates), "refused"
+        return answer, turn.delivery, "finished"
 
-    def _refused(self, error: Exception) -> Refused:
+    @staticmethod
+    def _refused(space: Space, error: Exception) -> Refused:
         """What is said in place of an answer that could not be made."""
         if isinstance(error, Refused):
             return error
         if isinstance(error, MockServerError) and not isinstance(error, Unencodable):
             return Refused(400, f"mockserver: {error}")
-        self.errors.append(error)
+        space.errors.append(error)
         return Refused(500, f"mockserver: {type(error).__name__}: {error}")
 
-    async def _refuse(
-        self, request: web.BaseRequest, exchange: Exchange, refused: Refused, wire: Wire
-    ) -> web.StreamResponse:
-        body = Frame(wire.error(refused), "error")
-        recording = Recording(refused.status, {"content-type": "application/json", **refused.headers}, (body,))
-        return await self._send(request, exchange, recording, Delivery(), ending="refused")
 
-    async def _send(
-        self,
-        request: web.BaseRequest,
-        exchange: Exchange,
-        answer: Recording,
-        delivery: Delivery,
-        *,
-        ending: Ending = "finished",
-    ) -> web.StreamResponse:
-        exchange.frames, frames, fault = answer.frames, answer.frames, delivery.fault
-        kept = {name: value for name, value in answer.headers.items() if name.lower() not in _LOCAL}
-        response = web.StreamResponse(status=answer.status, headers=kept)
-        if not answer.is_whole:
-            response.enable_chunked_encoding()
-        else:
-            response.content_length = len(frames[0].data)
-            if fault:
-                frames = (frames[0].half(),)
-            if fault and fault.kind == "stop":
-                response.content_length = len(frames[0].data)
-        broken = fault if fault and fault.kind in ("close", "reset") else None
-        if broken is None or broken.before != "head":
-            exchange.status = answer.status
-            await response.prepare(request)
-            await self._write(exchange, response, frames, delivery)
-        if broken:
-            self._break_off(request, reset=broken.kind == "reset")
-            ending = "closed by fault"
-        else:
-            await response.write_eof()
-        exchange.end(ending)
-        return response
+class _Part(Space):
+    """A space under a path of its own."""
 
-    @staticmethod
-    async def _write(
-        exchange: Exchange, response: web.StreamResponse, frames: tuple[Frame, ...], delivery: Delivery
-    ) -> None:
-        complete = frames is exchange.frames
-        deadlines = delivery.pace.deadlines() if delivery.pace else None
-        started = time.monotonic()
-        planned = list(writes(frames, delivery))
-        for number, (point, data, written) in enumerate(planned, 1):
-            if point is not None and (gate := delivery.gates.get(point)):
-                await gate.passage()
-            if deadlines and isinstance(point, int):
-                await asyncio.sleep(max(0.0, started + next(deadlines) - time.monotonic()))
-            if number == len(planned):
-                exchange.let_go()
-            await response.write(data)
-            exchange.wrote(len(data), written if complete else 0)
-            # A write that fits the buffer does not yield; without this, one stream would hold up all others and the
-            # news that its client has gone.
-            await asyncio.sleep(0)
+    def __init__(self, server: Server, name: str) -> None:
+        super().__init__(Script(()))
+        self._server = server
+        self._name = name
 
-    @staticmethod
-    def _break_off(request: web.BaseRequest, *, reset: bool) -> None:
-        transport = request.transport
-        if transport is None:
-            return
-        if reset:
-            # Linger on, for 0 seconds: close() then sends RST (socket(7), SO_LINGER).
-            linger = struct.pack("ii", 1, 0)
-            cast("socket.socket", transport.get_extra_info("socket")).setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, linger
-            )
-        transport.close()
+    @property
+    def url(self) -> str:
+        return f"{self._server.url}/t/{self._name}"
 
 
 class _Thread(threading.Thread):

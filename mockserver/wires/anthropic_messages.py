@@ -7,8 +7,8 @@ https://platform.claude.com/docs/en/api/errors. Order of events and placement of
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from .. import sse
 from ..errors import Refused, Unencodable
@@ -20,6 +20,7 @@ from .base import (
     Contentless,
     Decoded,
     Message,
+    Request,
     Wire,
     dumps,
     objects_of,
@@ -65,7 +66,7 @@ class AnthropicMessages(Wire):
 
     name = "anthropic-messages"
     id_prefix = "msg_"
-    finish_reasons: ClassVar[Mapping[str, str]] = {
+    finish_reasons = {
         "stop": "end_turn",
         "length": "max_tokens",
         "tool_calls": "tool_use",
@@ -76,18 +77,18 @@ class AnthropicMessages(Wire):
     }
     error_frame_source = f"{_STREAMING}#error-events"
 
-    def matches(self, method: str, path: str) -> bool:
-        return method == "POST" and path.endswith("/v1/messages")
+    def matches(self, path: str) -> bool:
+        return path.endswith("/v1/messages")
 
-    def read(self, headers: Mapping[str, str], body: bytes) -> Asked:
-        asked = read_object(body)
+    def read(self, request: Request) -> Asked:
+        asked = read_object(request.body)
         for name, kind in (("model", str), ("max_tokens", int), ("messages", list)):
             if name not in asked:
                 raise Refused(400, f"{name}: Field required")
             if not isinstance(asked[name], kind):
                 raise Refused(400, f"{name}: Input should be a valid {kind.__name__}")
         system = text_of(asked.get("system"))
-        messages = [Message("system", system)] if system else []
+        messages = [Message(role="system", text=system)] if system else []
         return Asked(
             wire=self.name,
             model=asked["model"],
@@ -96,6 +97,7 @@ class AnthropicMessages(Wire):
             tools=tuple(str(tool.get("name")) for tool in objects_of(asked, "tools")),
             stop=strings_of(asked, "stop_sequences"),
             body=asked,
+            request=request,
         )
 
     def whole(self, reply: Reply) -> bytes:
@@ -114,17 +116,21 @@ class AnthropicMessages(Wire):
         counts = _usage(self._check(reply))
         opened = {**counts, "output_tokens": min(1, counts["output_tokens"]), "service_tier": "standard"}
         message = {**_head(reply), "content": [], "stop_reason": None, "stop_sequence": None, "usage": opened}
-        number = 0
         frames = [_frame("message_start", "start", message=message)]
-        for index, block in enumerate(reply.blocks):
-            frames.append(_frame("content_block_start", "start", index=index, content_block=_opening(block)))
-            for delta, is_piece in _deltas(block):
-                kind: FrameKind = "piece" if is_piece else "start"
-                frames.append(
-                    _frame("content_block_delta", kind, piece=number if is_piece else None, index=index, delta=delta)
-                )
-                number += is_piece
-            frames.append(_frame("content_block_stop", "noise", index=index))
+        for move in reply.moves():
+            index, block = move.index, move.block
+            if move.kind == "open":
+                frames.append(_frame("content_block_start", "start", index=index, content_block=_opening(block)))
+                if isinstance(block, ToolCall):
+                    frames.append(_frame("content_block_delta", "start", index=index, delta=_delta(block, "")))
+            elif move.kind == "piece":
+                delta = _delta(block, move.piece)
+                frames.append(_frame("content_block_delta", "piece", piece=move.number, index=index, delta=delta))
+            else:
+                if isinstance(block, Reasoning) and block.signature:
+                    delta = {"type": "signature_delta", "signature": block.signature}
+                    frames.append(_frame("content_block_delta", "start", index=index, delta=delta))
+                frames.append(_frame("content_block_stop", "noise", index=index))
         return (*frames, self._finish(reply, counts), _END)
 
     def _finish(self, reply: Reply, counts: Mapping[str, Any], kind: FrameKind = "finish") -> Frame:
@@ -268,19 +274,12 @@ def _opening(block: Block) -> dict[str, Any]:
     return {"type": "text", "text": ""}
 
 
-def _deltas(block: Block) -> Iterator[tuple[dict[str, Any], bool]]:
-    """The deltas of a block, each with whether it brings a piece."""
+def _delta(block: Block, piece: str) -> dict[str, Any]:
     if isinstance(block, ToolCall):
-        yield {"type": "input_json_delta", "partial_json": ""}, False
-    for piece in block.pieces:
-        if isinstance(block, ToolCall):
-            yield {"type": "input_json_delta", "partial_json": piece}, True
-        elif isinstance(block, Reasoning):
-            yield {"type": "thinking_delta", "thinking": piece}, True
-        else:
-            yield {"type": "text_delta", "text": piece}, True
-    if isinstance(block, Reasoning) and block.signature:
-        yield {"type": "signature_delta", "signature": block.signature}, False
+        return {"type": "input_json_delta", "partial_json": piece}
+    if isinstance(block, Reasoning):
+        return {"type": "thinking_delta", "thinking": piece}
+    return {"type": "text_delta", "text": piece}
 
 
 def _block(block: Block) -> dict[str, Any]:
@@ -305,8 +304,13 @@ def _message(number: int, message: Any) -> Message:
     if not isinstance(content, str | list):
         raise Refused(400, f"messages.{number}.content: Field required")
     parts = content if isinstance(content, list) else []
-    ids = (part.get("id") or part.get("tool_use_id") for part in parts if isinstance(part, dict))
-    return Message(message["role"], text_of(content), tuple(str(each) for each in ids if each))
+    objects = [part for part in parts if isinstance(part, dict)]
+    return Message(
+        role=message["role"],
+        text=text_of(content),
+        tool_calls=tuple(str(part["id"]) for part in objects if part.get("type") == "tool_use" and part.get("id")),
+        tool_results=tuple(str(part["tool_use_id"]) for part in objects if part.get("tool_use_id")),
+    )
 
 
 def _usage(usage: Usage) -> dict[str, Any]:

@@ -3,9 +3,22 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..reply import Block, Reasoning, Refusal, Reply, Text, ToolCall, Usage
+from ..reply import (
+    Block,
+    Citation,
+    Media,
+    Reasoning,
+    Refusal,
+    Reply,
+    ServerToolCall,
+    ServerToolResult,
+    Text,
+    ToolCall,
+    Usage,
+)
 
-_Kind = Literal["text", "reasoning", "refusal", "tool_call"]
+_Kind = Literal["text", "reasoning", "refusal", "tool_call", "server_tool_call"]
+_CALLS = ("tool_call", "server_tool_call")
 
 
 @dataclass
@@ -15,42 +28,66 @@ class _Open:
     id: str = ""
     name: str = ""
     signature: str | None = None
+    citations: list[Citation] = field(default_factory=list)
 
     def close(self) -> Block | None:
-        pieces = tuple(piece for piece in self.pieces if piece)
+        pieces = tuple(self.pieces)
         if self.kind == "tool_call":
-            return ToolCall(id=self.id, name=self.name or "missing", pieces=pieces)
+            return ToolCall(id=self.id, name=self.name or "missing", pieces=pieces, signature=self.signature)
+        if self.kind == "server_tool_call":
+            return ServerToolCall(id=self.id, name=self.name or "missing", pieces=pieces)
+        if self.kind == "reasoning" and (pieces or self.signature):
+            return Reasoning(pieces, signature=self.signature)
         if not pieces:
             return None
-        if self.kind == "text":
-            return Text(pieces)
-        if self.kind == "refusal":
-            return Refusal(pieces)
-        return Reasoning(pieces, signature=self.signature)
+        return Text(pieces, citations=tuple(self.citations)) if self.kind == "text" else Refusal(pieces)
 
 
 class Assembler:
     """Collects deltas under keys (a wire's index, or the name of a field); closes them to blocks as they came."""
 
     def __init__(self) -> None:
-        self._blocks: dict[object, _Open] = {}
+        self._blocks: dict[object, _Open | Block] = {}
+        self._order: list[object] = []
         self._passed: set[object] = set()
         self.unknown: list[str] = []
         self.error: str | None = None
 
     def add(self, key: object, kind: _Kind, piece: str = "") -> None:
         """A piece of the block `key`, which this opens where it is new."""
-        self._blocks.setdefault(key, _Open(kind)).pieces.append(piece)
+        self._piece(key, self._open(key, kind), piece)
 
-    def call(self, key: object, *, id: str | None, name: str | None, piece: str = "") -> None:
-        """A piece of the tool call `key`; id and name as far as this delta brings them."""
-        block = self._blocks.setdefault(key, _Open("tool_call"))
+    def call(
+        self, key: object, *, id: str | None, name: str | None, piece: str = "", kind: _Kind = "tool_call"
+    ) -> None:
+        """A piece of the call `key`; id and name as far as this delta brings them."""
+        block = self._open(key, kind)
         block.id = block.id or id or ""
         block.name = block.name or name or ""
-        block.pieces.append(piece)
+        self._piece(key, block, piece)
 
-    def sign(self, key: object, signature: str) -> None:
-        self._blocks.setdefault(key, _Open("reasoning")).signature = signature
+    def sign(self, key: object, signature: str, kind: _Kind = "reasoning") -> None:
+        """The seal on the block `key`; what comes in several parts is joined."""
+        if signature:
+            block = self._open(key, kind)
+            block.signature = (block.signature or "") + signature
+
+    def cite(self, key: object, citation: Citation) -> None:
+        """A citation of the text `key`."""
+        self._open(key, "text").citations.append(citation)
+
+    def whole(self, key: object, block: Reasoning | ServerToolResult | Media) -> None:
+        """A block that arrives whole."""
+        self._blocks[key] = block
+
+    def _open(self, key: object, kind: _Kind) -> _Open:
+        block = self._blocks.setdefault(key, _Open(kind))
+        return block if isinstance(block, _Open) else _Open(kind)
+
+    def _piece(self, key: object, block: _Open, piece: str) -> None:
+        if piece:
+            block.pieces.append(piece)
+            self._order.append(key)
 
     def pass_over(self, key: object, what: str) -> None:
         """Note a block that a reply has no place for; the deltas of `key` belong to it."""
@@ -74,12 +111,12 @@ class Assembler:
     def reply(self, *, finish_reason: str | None, usage: Usage | None, id: str | None, model: str | None) -> Reply:
         """The reply so far; one that never said why it ended has the finish reason `unfinished`."""
         self._name_calls()
-        for block in self._blocks.values():
-            if block.signature and not any(block.pieces):
-                self.unknown.append("reasoning with a signature and no text")
-        blocks = (block.close() for block in self._blocks.values())
+        closed = {key: _close(block) for key, block in self._blocks.items()}
+        kept = [key for key, block in closed.items() if block is not None]
+        places = {key: place for place, key in enumerate(kept)}
         return Reply(
-            blocks=tuple(block for block in blocks if block is not None),
+            blocks=tuple(block for block in closed.values() if block is not None),
+            order=tuple(places[key] for key in self._order),
             finish_reason=finish_reason or "unfinished",
             usage=usage,
             id=id,
@@ -90,7 +127,7 @@ class Assembler:
         """Give calls ids that tell them apart, where the recording does not."""
         ids: set[str] = set()
         for number, block in enumerate(self._blocks.values()):
-            if block.kind != "tool_call":
+            if not isinstance(block, _Open) or block.kind not in _CALLS:
                 continue
             if not block.id or block.id in ids:
                 self.unknown.append(
@@ -98,3 +135,7 @@ class Assembler:
                 )
                 block.id = f"{block.id or 'missing'}-{number}"
             ids.add(block.id)
+
+
+def _close(block: _Open | Block) -> Block | None:
+    return block.close() if isinstance(block, _Open) else block

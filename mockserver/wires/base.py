@@ -2,22 +2,58 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
+from .. import sse
 from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
+from ..recording import Recording
 from ..reply import Reply
+
+Framing: TypeAlias = Literal["sse", "ndjson", "json-array", "event-stream"]
+"""How a stream is cut into frames: server-sent events, a JSON document a line, the elements of one JSON array, or
+messages of `application/vnd.amazon.eventstream`."""
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An HTTP request.
+
+    Args:
+        method: in capitals.
+        path: without the query, percent-decoded.
+        query: its parameters.
+        headers: by name in lower case.
+        body: the bytes sent.
+    """
+
+    method: str = "POST"
+    path: str = "/"
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of the conversation asked: the provider's role, its text, and the calls or results it carries."""
+    """A message of the conversation asked.
+
+    Args:
+        role: the provider's word.
+        text: its text.
+        tool_calls: ids of the calls that it makes (names, on a wire whose calls have no ids).
+        tool_results: ids of the calls whose results it brings (names, likewise).
+    """
 
     role: str
-    text: str
-    tool_call_ids: tuple[str, ...] = ()
+    text: str = ""
+    tool_calls: tuple[str, ...] = ()
+    tool_results: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +69,7 @@ class Asked:
         tools: names of the tools offered.
         stop: stop sequences.
         body: the JSON body as sent.
+        request: the HTTP request.
     """
 
     wire: str
@@ -43,6 +80,7 @@ class Asked:
     tools: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
     body: Mapping[str, Any] = field(default_factory=dict)
+    request: Request = field(default_factory=Request)
 
     @property
     def text(self) -> str:
@@ -73,32 +111,67 @@ class Contentless:
 
 
 class Wire(ABC):
-    """One provider protocol. Instances hold no state."""
+    """One provider protocol. Instances hold no state that changes."""
 
-    name: ClassVar[str]
+    name: str
     """Short name, as scripts and stanzas write it."""
+    family: str = ""
+    """Name of the protocol of which this is a provider's dialect; its own name where it is none."""
+    method: ClassVar[str] = "POST"
+    """The HTTP method of its requests."""
+    hosts: tuple[str, ...] = ()
+    """Hosts of the providers that speak it, as recordings name them; a part that may vary is `*`."""
+    framing: ClassVar[Framing] = "sse"
     stream_type: ClassVar[str] = "text/event-stream; charset=utf-8"
     """Content type of a streamed answer."""
-    finish_reasons: ClassVar[Mapping[str, str]]
+    whole_type: ClassVar[str] = "application/json"
+    """Content type of an answer that is not streamed, and of errors."""
+    finish_reasons: Mapping[str, str]
     """Neutral finish reason to the provider's word for it."""
-    id_prefix: ClassVar[str]
+    id_prefix: str
     """How the provider's ids of answers begin."""
-    error_frame_source: ClassVar[str] = ""
+    error_frame_source: str = ""
     """Where the shape of an error in the middle of a stream is documented; `""` where it is not."""
-    repeats_finish: ClassVar[str] = ""
+    repeats_finish: str = ""
     """Where the provider was recorded repeating the finish reason within one stream; `""` where it was not."""
 
-    @abstractmethod
-    def matches(self, method: str, path: str) -> bool:
-        """Whether a request of this method and path belongs to this wire, whatever prefix the path has."""
+    def __init__(self) -> None:
+        self.family = self.family or self.name
 
     @abstractmethod
-    def read(self, headers: Mapping[str, str], body: bytes) -> Asked:
-        """The conversation asked.
+    def matches(self, path: str) -> bool:
+        """Whether this path belongs to this wire, whatever prefix it has."""
+
+    def recognises(self, request: Request) -> bool:
+        """Whether a request whose path no wire knows is by its headers meant for this provider."""
+        return False
+
+    @abstractmethod
+    def read(self, request: Request) -> Asked:
+        """The conversation asked, read leniently.
 
         Raises:
-            Refused: the provider would not accept it.
+            Refused: it cannot be understood at all.
         """
+
+    def check(self, asked: Asked) -> None:  # noqa: B027 - a provider that accepts all that can be read needs none
+        """What the provider does not accept, though it can be understood.
+
+        Raises:
+            Refused: in the provider's words, with the JSON path of the fault.
+        """
+
+    def unknown(self, request: Request) -> Refused:
+        """What the provider says to a path or method that it does not have."""
+        if self.matches(request.path):
+            return Refused(405, f"Method {request.method} is not allowed for {request.path}; use {self.method}.")
+        return Refused(404, f"Invalid URL ({request.method} {request.path})")
+
+    def aside(self, request: Request) -> Recording | None:
+        """The answer to a call that clients of this provider make beside the main one, such as a list of models;
+        `None` where it is no such call.
+        """
+        return None
 
     @abstractmethod
     def whole(self, reply: Reply) -> bytes:
@@ -108,9 +181,17 @@ class Wire(ABC):
     def frames(self, reply: Reply, *, usage: bool = True) -> tuple[Frame, ...]:
         """The frames of a streamed answer. `usage`: whether the client asked for it, where it must."""
 
+    def headers(self, reply: Reply) -> Mapping[str, str]:
+        """Headers of an answer, beside its content type."""
+        return _NOTHING
+
     @abstractmethod
     def error(self, refused: Refused) -> bytes:
         """The body of an HTTP error."""
+
+    def error_headers(self, refused: Refused) -> Mapping[str, str]:
+        """Headers of an HTTP error, beside its content type and those that `refused` brings."""
+        return _NOTHING
 
     @abstractmethod
     def error_frame(self, message: str) -> Frame:
@@ -120,13 +201,15 @@ class Wire(ABC):
     def contentless(self, reply: Reply) -> Mapping[str, Contentless]:
         """By name, frames without content that may stand between any two frames of a stream of `reply`."""
 
-    @abstractmethod
     def after_end(self, reply: Reply) -> tuple[Frame, ...]:
-        """Frames with text that must not be read, since they come after the terminal frame."""
+        """Frames with text that must not be read, since they come after the terminal frame; none where no frame
+        terminates the stream.
+        """
+        return ()
 
-    @abstractmethod
-    def finish_again(self, reply: Reply) -> Frame:
-        """The finish reason said a second time, as providers that repeat it do."""
+    def finish_again(self, reply: Reply) -> Frame | None:
+        """The finish reason said a second time, as providers that repeat it do; `None` where no frame can say it."""
+        return None
 
     @abstractmethod
     def decode_whole(self, body: bytes) -> Decoded:
@@ -138,7 +221,11 @@ class Wire(ABC):
 
     @abstractmethod
     def kind_of(self, data: bytes) -> FrameKind:
-        """What a recorded frame does."""
+        """What a recorded frame does first of all."""
+
+    def split(self, stream: bytes) -> Iterator[bytes]:
+        """A recorded stream cut into frames; joined, they are the stream."""
+        return sse.split(stream)
 
     def label(self, parts: Iterable[bytes]) -> tuple[Frame, ...]:
         """Recorded bytes, cut into frames, as frames of this wire: pieces are numbered, so that gates find them."""

@@ -6,18 +6,19 @@ Sources: the types `ChatCompletion`, `ChatCompletionChunk` and `CompletionUsage`
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from .. import sse
 from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
-from ..reply import Reasoning, Refusal, Reply, Text, ToolCall, Usage
+from ..reply import Block, Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from .assemble import Assembler
 from .base import (
     Asked,
     Contentless,
     Decoded,
     Message,
+    Request,
     Wire,
     dumps,
     objects_of,
@@ -50,7 +51,7 @@ class OpenAIChat(Wire):
 
     name = "openai-chat"
     id_prefix = "chatcmpl-"
-    finish_reasons: ClassVar[Mapping[str, str]] = {
+    finish_reasons = {
         "stop": "stop",
         "length": "length",
         "tool_calls": "tool_calls",
@@ -58,11 +59,11 @@ class OpenAIChat(Wire):
     }
     error_frame_source = "openai-python, src/openai/_streaming.py: a frame whose data has `error` raises APIError"
 
-    def matches(self, method: str, path: str) -> bool:
-        return method == "POST" and path.endswith("/chat/completions")
+    def matches(self, path: str) -> bool:
+        return path.endswith("/chat/completions")
 
-    def read(self, headers: Mapping[str, str], body: bytes) -> Asked:
-        asked = read_object(body)
+    def read(self, request: Request) -> Asked:
+        asked = read_object(request.body)
         messages = asked.get("messages")
         if not isinstance(messages, list) or not messages:
             raise Refused(400, "Missing required parameter: 'messages'.")
@@ -78,6 +79,7 @@ class OpenAIChat(Wire):
             tools=tuple(_tool_name(tool) for tool in objects_of(asked, "tools")),
             stop=strings_of(asked, "stop"),
             body=asked,
+            request=request,
         )
 
     def whole(self, reply: Reply) -> bytes:
@@ -224,6 +226,8 @@ class OpenAIChat(Wire):
 
     def _check(self, reply: Reply) -> None:
         """Chat Completions has one field for each kind of content, so blocks have no order but that of the fields."""
+        if unplaced := {type(block).__name__ for block in reply.blocks} - {kind.__name__ for kind in _RANK}:
+            raise Unencodable(f"{self.name} has no place for {', '.join(sorted(unplaced))}")
         ranks = [_RANK[type(block)] for block in reply.blocks]
         single = [rank for rank in ranks if rank != _RANK[ToolCall]]
         if ranks != sorted(ranks) or len(single) != len(set(single)):
@@ -263,16 +267,17 @@ def _deltas(reply: Reply) -> Iterator[tuple[dict[str, Any], bool]]:
     """Deltas in order, each with whether it brings a piece. The first brings the role alone."""
     first = reply.blocks[0] if reply.blocks else None
     yield {"role": "assistant", "content": None if isinstance(first, ToolCall) else "", "refusal": None}, False
-    calls = 0
-    for block in reply.blocks:
-        if not isinstance(block, ToolCall):
-            for piece in block.pieces:
-                yield {_field(block): piece}, True
-            continue
-        yield {"tool_calls": [{"index": calls, **_call(block, "")}]}, False
-        for piece in block.pieces:
-            yield {"tool_calls": [{"index": calls, "function": {"arguments": piece}}]}, True
-        calls += 1
+    calls: dict[int, int] = {}
+    for move in reply.moves():
+        block = move.block
+        if isinstance(block, ToolCall):
+            number = calls.setdefault(move.index, len(calls))
+            if move.kind == "open":
+                yield {"tool_calls": [{"index": number, **_call(block, "")}]}, False
+            elif move.kind == "piece":
+                yield {"tool_calls": [{"index": number, "function": {"arguments": move.piece}}]}, True
+        elif move.kind == "piece":
+            yield {_field(block): move.piece}, True
 
 
 def _message(message: Any) -> Message:
@@ -280,7 +285,12 @@ def _message(message: Any) -> Message:
         raise Refused(400, "Missing required parameter: 'messages[].role'.")
     calls = tuple(str(call.get("id")) for call in objects_of(message, "tool_calls"))
     result = message.get("tool_call_id")
-    return Message(message["role"], text_of(message.get("content")), (*calls, *([result] if result else [])))
+    return Message(
+        role=message["role"],
+        text=text_of(message.get("content")),
+        tool_calls=calls,
+        tool_results=(str(result),) if result else (),
+    )
 
 
 def _kind_of_delta(delta: Mapping[str, Any]) -> FrameKind:
@@ -325,7 +335,7 @@ def _head(reply: Reply, kind: str) -> dict[str, Any]:
     }
 
 
-def _field(block: Text | Reasoning | Refusal) -> str:
+def _field(block: Block) -> str:
     kinds: Mapping[type, _ContentKind] = {Text: "text", Refusal: "refusal", Reasoning: "reasoning"}
     return _FIELD[kinds[type(block)]]
 

@@ -164,8 +164,8 @@ SECOND = "interaction 2 is not in vcrpy's format"
             "interaction 2, POST /v1/embeddings",
         ),
         (
-            {"interactions": [GOOD, broken(method="GET")], "version": 1},
-            "interaction 2, GET /v1/chat/completions, belongs",
+            {"interactions": [GOOD, broken(uri="http://x/v1/models")], "version": 1},
+            "interaction 2, POST /v1/models, belongs",
         ),
     ],
 )

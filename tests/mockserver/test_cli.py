@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import mockserver
-from mockserver import cli
+from mockserver import WIRES, cli
 
 from .helpers import LIMIT, PATHS, THREE, ask, question
 
@@ -66,7 +66,7 @@ def test_it_serves_until_interrupted(script: str, number: signal.Signals) -> Non
         out, err = process.communicate(timeout=LIMIT)
     assert out.splitlines() == [
         "#1 POST /v1/chat/completions 200, 1 of 1 frames, finished",
-        "#2 GET / 404, 1 of 1 frames, refused: no wire answers GET / (wires: openai-chat, anthropic-messages)",
+        "#2 GET / 404, 1 of 1 frames, refused: no wire answers GET / (wires: " + ", ".join(WIRES) + ")",
         "2 requests answered",
     ]
     assert (process.returncode, err) == (0, "")

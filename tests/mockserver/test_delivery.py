@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver import WIRES, Delivery, Fault, Frame, Gate, Insert, Pace
-from mockserver.delivery import FAULTS, Cuts, cut, plan, point_of, writes
+from mockserver.delivery import FAULTS, Cuts, cut, plan, points_of, writes
 from mockserver.frames import join
 
 from .helpers import LIMIT, THREE
@@ -23,7 +23,7 @@ NOISE: Final = Frame(b": noise\n\n", "noise")
 
 def test_points_lie_before_pieces_the_finish_and_the_end() -> None:
     """Openings, usage and noise have no point before them."""
-    assert [point_of(frame) for frame in FRAMES] == [None, 0, 1, 2, "finish", None, "end"]
+    assert [points_of(frame) for frame in FRAMES] == [(), (0,), (1,), (2,), ("finish",), (), ("end",)]
     assert [frame.kind for frame in FRAMES] == ["start", "piece", "piece", "piece", "finish", "usage", "end"]
 
 

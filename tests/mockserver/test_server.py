@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import mockserver
-from mockserver import Asked, Delivery, Gate, MockServerError, Refusal, Refused, Reply, Script, Turn, Usage, When
+from mockserver import WIRES, Asked, Delivery, Gate, MockServerError, Refusal, Refused, Reply, Script, Turn, Usage, When
 
 from .helpers import LIMIT, PATHS, THREE, WIRE_NAMES, ask, connection, fetch, post, question
 
@@ -100,19 +100,19 @@ def test_disabled_sockets_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("path", ["/", "/v1/models", "/v1/chat/completions/x", "/v1/messages/count_tokens"])
 def test_a_path_of_no_wire_is_refused(path: str) -> None:
-    """A 404 in a provider's shape names method, path and the wires there are."""
+    """A 404 in a provider's words; the journal names method, path and the wires there are."""
     with mockserver.serve(THREE) as server:
         answer = ask(server.url + path, json={})
         [exchange] = server.exchanges
-    words = f"no wire answers POST {path} (wires: openai-chat, anthropic-messages)"
-    assert (answer.status_code, answer.json()["error"]["message"]) == (404, words)
+    words = f"no wire answers POST {path} (wires: {', '.join(WIRES)})"
+    assert (answer.status_code, answer.json()["error"]["message"]) == (404, f"Invalid URL (POST {path})")
     assert (exchange.refused, exchange.asked, exchange.ended) == (words, None, "refused")
 
 
 def test_another_method_is_refused() -> None:
     """Wires are spoken with POST."""
     with mockserver.serve(THREE) as server:
-        assert httpx.get(server.url + PATHS["openai-chat"]).status_code == 404
+        assert httpx.get(server.url + PATHS["openai-chat"]).status_code == 405
 
 
 def test_a_path_may_have_any_prefix() -> None:

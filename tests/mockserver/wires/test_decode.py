@@ -98,10 +98,10 @@ def test_deltas_of_an_unknown_block_belong_to_it() -> None:
     assert found.unknown == ("content block 'server_tool_use'", "delta 'citations_delta'")
 
 
-def test_a_seal_on_reasoning_that_is_not_shown_is_named() -> None:
+def test_a_seal_on_reasoning_that_is_not_shown_is_kept() -> None:
     """A thinking block with a signature alone has no pieces."""
     found = messages(opened(0, type="thinking", thinking=""), delta(0, type="signature_delta", signature="s"))
-    assert (found.reply.blocks, found.unknown) == ((), ("reasoning with a signature and no text",))
+    assert (found.reply.blocks, found.unknown) == ((Reasoning((), signature="s"),), ())
 
 
 def test_opened_blocks_may_bring_content() -> None:

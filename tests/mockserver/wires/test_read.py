@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import mockserver
-from mockserver import WIRES
+from mockserver import WIRES, Request
 from mockserver.wires import Message
 
 from ..helpers import THREE, WIRE_NAMES, fetch, question
@@ -34,12 +34,12 @@ def test_a_chat_request_is_understood() -> None:
     sent = body(
         model="m", messages=messages, tools=tools, stop="x", stream=True, stream_options={"include_usage": True}
     )
-    asked = CHAT.read({}, sent)
+    asked = CHAT.read(Request(body=sent))
     assert asked.messages == (
         Message("developer", "Be brief."),
         Message("user", "ab"),
         Message("assistant", "", ("c1",)),
-        Message("tool", "r", ("c1",)),
+        Message("tool", "r", tool_results=("c1",)),
     )
     assert (asked.text, asked.tools, asked.stop, asked.stream, asked.stream_usage) == (
         "ab",
@@ -49,7 +49,7 @@ def test_a_chat_request_is_understood() -> None:
         True,
     )
     assert asked.body["model"] == asked.model == "m"
-    assert not CHAT.read({}, body(messages=USER)).stream_usage
+    assert not CHAT.read(Request(body=body(messages=USER))).stream_usage
 
 
 def test_a_messages_request_is_understood() -> None:
@@ -63,12 +63,12 @@ def test_a_messages_request_is_understood() -> None:
         sent = body(
             model="m", max_tokens=5, system=system, messages=messages, tools=[{"name": "f"}], stop_sequences=["x", "y"]
         )
-        asked = MESSAGES.read({}, sent)
+        asked = MESSAGES.read(Request(body=sent))
         assert asked.messages == (
             Message("system", "Be brief."),
             Message("user", "hi"),
             Message("assistant", "", ("t1",)),
-            Message("user", "so?", ("t1",)),
+            Message("user", "so?", tool_results=("t1",)),
         )
         assert (asked.text, asked.tools, asked.stop, asked.stream) == ("so?", ("f",), ("x", "y"), False)
 
@@ -129,5 +129,5 @@ def test_what_a_provider_would_not_accept_is_a_400(wire: str, sent: bytes, words
 def test_null_is_as_good_as_left_out(wire: str) -> None:
     """Optional fields may be null."""
     fields = dict.fromkeys(("tools", "stop", "stop_sequences", "stream_options", "system", "stream"))
-    asked = WIRES[wire].read({}, json.dumps({**question(wire), **fields}).encode())
+    asked = WIRES[wire].read(Request(body=json.dumps({**question(wire), **fields}).encode()))
     assert (asked.tools, asked.stop, asked.stream, asked.text) == ((), (), False, "hi")
