@@ -6,11 +6,13 @@ with mockserver.serve(mockserver.Reply.of("Hel", "lo")) as server:
     server.exchanges
 """
 
-from .delivery import Delivery, Fault, Gate, Insert, Pace
+from .delivery import Byte, Delivery, Edit, Fault, Gate, Insert, Pace, Random
 from .errors import CassetteError, MockServerError, Refused, ScriptError, Unencodable
 from .exchange import Exchange, Write
 from .frames import Frame
+from .framing import Framing
 from .recording import Recording
+from .replay import replay
 from .reply import (
     Citation,
     Media,
@@ -23,24 +25,28 @@ from .reply import (
     ToolCall,
     Usage,
 )
-from .script import Script, Turn, When
+from .script import Script, Turn, When, WhenMessage, WhenMessages
 from .server import Server, serve
 from .wires import WIRES, Asked, Request, Wire
 
 __all__ = [
     "WIRES",
     "Asked",
+    "Byte",
     "CassetteError",
     "Citation",
     "Delivery",
+    "Edit",
     "Exchange",
     "Fault",
     "Frame",
+    "Framing",
     "Gate",
     "Insert",
     "Media",
     "MockServerError",
     "Pace",
+    "Random",
     "Reasoning",
     "Recording",
     "Refusal",
@@ -58,7 +64,10 @@ __all__ = [
     "Unencodable",
     "Usage",
     "When",
+    "WhenMessage",
+    "WhenMessages",
     "Wire",
     "Write",
+    "replay",
     "serve",
 ]

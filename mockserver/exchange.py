@@ -3,20 +3,27 @@
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from .frames import Frame
 from .script import Turn
 from .wires import Asked
 
+_MOST: Final = 64 * 1024 * 1024
+"""Bytes above which a journal that does not keep all exchanges keeps fewer of them."""
+_A_WRITE: Final = 100
+"""About as many bytes are held for each write."""
 Ending: TypeAlias = Literal["finished", "refused", "closed by client", "closed by fault", "stopped"]
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One write of the body: when (seconds of `time.monotonic`), how many bytes, how many frames were complete then."""
+class Write(NamedTuple):
+    """One write of the body: when (seconds of `time.monotonic`), how many bytes, how many frames were complete then.
+
+    Bytes count as the client reads them, before chunks and compression.
+    """
 
     at: float
     size: int
@@ -24,22 +31,33 @@ class Write:
 
 
 class Journal:
-    """All exchanges of a server, with waiting for what they come to. Safe from any thread."""
+    """The exchanges of a server, with waiting for what they come to. Safe from any thread.
 
-    def __init__(self) -> None:
+    `keep`: how many of them are kept at most, beside those that are open; all of them where it is `None`.
+    """
+
+    def __init__(self, keep: int | None = None) -> None:
         self._changed = threading.Condition()
-        self._exchanges: list[Exchange] = []
+        self._waiting = 0
+        self._keep = keep
+        self._exchanges: dict[int, Exchange] = {}
+        """By number."""
+        self._count = 0
+        self._size = 0
         self._open = 0
         self._peak = 0
+        self.forgotten: Counter[Ending] = Counter()
+        """How those ended that were not kept; calls beside the main ones are not counted."""
 
     @property
     def exchanges(self) -> tuple["Exchange", ...]:
         with self._changed:
-            return tuple(self._exchanges)
+            return tuple(self._exchanges.values())
 
     @property
     def count(self) -> int:
-        return len(self._exchanges)
+        """How many exchanges there were, with those that were not kept."""
+        return self._count
 
     @property
     def open(self) -> int:
@@ -53,10 +71,33 @@ class Journal:
 
     def begin(self, exchange: "Exchange") -> None:
         with self._changed:
-            self._exchanges.append(exchange)
+            self._count += 1
+            self._exchanges[self._count] = exchange
+            self._forget()
             self._open += 1
             self._peak = max(self._peak, self._open)
             self._changed.notify_all()
+
+    def ended(self, exchange: "Exchange") -> None:
+        if self._keep is not None:
+            with self._changed:
+                self._size += exchange.size
+                self._forget()
+        self.changed()
+
+    def _forget(self) -> None:
+        """Forget the oldest of those that have ended, where there are too many, or they are too large."""
+        while self._keep is not None and (
+            len(self._exchanges) > self._keep or (self._size > _MOST and len(self._exchanges) > 1)
+        ):
+            found = next(((number, each) for number, each in self._exchanges.items() if each.ended), None)
+            if found is None:
+                return
+            number, each = found
+            del self._exchanges[number]
+            self._size -= each.size
+            if each.ended and not each.is_aside:
+                self.forgotten[each.ended] += 1
 
     def close(self) -> None:
         with self._changed:
@@ -64,8 +105,11 @@ class Journal:
             self._changed.notify_all()
 
     def changed(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
+        # A waiter counts itself before it looks, so that a change that it has not seen finds it counted. Without one,
+        # which is the rule while streams are written, no lock is taken.
+        if self._waiting:
+            with self._changed:
+                self._changed.notify_all()
 
     def until(self, holds: Callable[[], bool], *, timeout: float) -> bool:
         """Wait up to `timeout` seconds until `holds()`; says whether it does.
@@ -74,12 +118,16 @@ class Journal:
         """
         limit = time.monotonic() + timeout
         with self._changed:
-            while not holds():
-                left = limit - time.monotonic()
-                if left <= 0:
-                    return False
-                self._changed.wait(min(left, 0.01))
-            return True
+            self._waiting += 1
+            try:
+                while not holds():
+                    left = limit - time.monotonic()
+                    if left <= 0:
+                        return False
+                    self._changed.wait(min(left, 0.01))
+                return True
+            finally:
+                self._waiting -= 1
 
 
 @dataclass(slots=True, eq=False)
@@ -96,7 +144,9 @@ class Exchange:
         refused: why the server refused the request, where it did; `refused_at` is the JSON path of the fault, if known.
         is_aside: whether it is a call beside the main ones, such as for a list of models.
         is_answered: whether all bytes are on their way.
-        ended: who ended it; `ended_at` says when.
+        ended: who ended it; `ended_at` says when. Where it was the client, `frames_written` says after which frame.
+        client_reset: whether the client ended it with a TCP reset. A client's system sends one too where the client
+            closes its connection without having read all that has come.
         journal: the journal that it stands in.
     """
 
@@ -118,6 +168,7 @@ class Exchange:
     is_answered: bool = False
     ended: Ending | None = None
     ended_at: float | None = None
+    client_reset: bool = False
     journal: Journal = field(default_factory=Journal, repr=False)
 
     def __post_init__(self) -> None:
@@ -139,7 +190,12 @@ class Exchange:
         self.let_go()
         if self.ended is None:
             self.ended, self.ended_at = how, time.monotonic()
-            self.journal.changed()
+            self.journal.ended(self)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes this holds."""
+        return len(self.body) + sum(len(frame.data) for frame in self.frames) + _A_WRITE * len(self.writes)
 
     @property
     def json(self) -> Any:

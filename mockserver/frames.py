@@ -1,7 +1,7 @@
 """Frames: the bytes that a wire sends, and what each of them is."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 FrameKind: TypeAlias = Literal["start", "piece", "finish", "usage", "end", "noise", "error"]
@@ -30,10 +30,6 @@ class Frame:
     @property
     def kinds(self) -> tuple[FrameKind, ...]:
         return (self.kind, *self.also)
-
-    def half(self) -> "Frame":
-        """The first half of its bytes; what a fault leaves of a body that is one frame."""
-        return replace(self, data=self.data[: len(self.data) // 2])
 
 
 def join(frames: Iterable[Frame]) -> bytes:

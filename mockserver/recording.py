@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .frames import Frame
+from .interaction import Arrival
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Recording:
         frames: the body; one frame where it is not streamed.
         source: the file that it was read from, if it was.
         streamed: whether the body comes in pieces.
+        arrivals: the parts in which the body arrived, where that was recorded.
     """
 
     status: int
@@ -23,3 +25,4 @@ class Recording:
     frames: tuple[Frame, ...]
     source: str = ""
     streamed: bool = True
+    arrivals: tuple[Arrival, ...] | None = None

@@ -26,6 +26,11 @@ FINISH_REASONS: Final = (
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
+def characters(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair: JSON can say them, and UTF-8 cannot."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
 def _check_signature(signature: str | None) -> None:
     if signature == "":
         raise ValueError("a signature is a non-empty string, or None where there is none")
@@ -329,8 +334,9 @@ class Reply:
                 continue
             if pieces:
                 blocks.append(Text(tuple(pieces)))
-            pieces = list(part.pieces) if isinstance(part, Text) else []
-            if not pieces:
+            goes_on = isinstance(part, Text) and not part.citations
+            pieces = list(part.pieces) if goes_on else []
+            if not goes_on:
                 blocks.append(part)
         if pieces:
             blocks.append(Text(tuple(pieces)))

@@ -5,19 +5,26 @@ import errno
 import re
 import socket
 import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.util import find_spec
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from aiohttp import web
 
+from . import admin
 from .answer import answer_of, refusal
 from .delivery import Delivery
 from .errors import MockServerError, Refused, Unencodable
 from .exchange import Ending, Exchange
+from .incoming import LOG, body_of
+from .planning import planned
 from .recording import Recording
-from .script import Script
+from .script import Script, Turn
 from .sending import send
 from .space import Scriptable, Space, as_script
+from .tls import certificate
 from .wires import WIRES, Request, aside_for, meant_wire, wire_for
 
 _STOP_WITHIN: Final = 1.0
@@ -26,7 +33,15 @@ _SPACE: Final = re.compile(r"/t/([^/]+)(?=/|$)")
 """How the path of a request begins that is for a space."""
 
 
-def serve(script: Scriptable = (), *, host: str = "127.0.0.1", port: int = 0, lenient: bool = False) -> "Server":
+def serve(
+    script: Scriptable = (),
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    lenient: bool = False,
+    tls: bool = False,
+    keep: int | None = None,
+) -> "Server":
     """A server for `script`, started by `with` (in a thread of its own) or `async with` (in the running loop).
 
     Args:
@@ -34,35 +49,54 @@ def serve(script: Scriptable = (), *, host: str = "127.0.0.1", port: int = 0, le
         host: the address to bind; loopback by default.
         port: the port to bind; 0 takes a free one.
         lenient: whether to answer requests that the provider would refuse, as long as they can be understood.
+        tls: whether to speak HTTPS, with a certificate of its own that `Server.authority` signs (needs trustme).
+        keep: how many exchanges the journal keeps at most, the latest ones, beside those that are still open; all of
+            them where it is `None`.
 
     Raises:
-        MockServerError: the script cannot be read, or (on start) the port cannot be bound.
+        MockServerError: the script cannot be read, trustme is missing, or (on start) the port cannot be bound.
     """
-    return Server(as_script(script), host=host, port=port, lenient=lenient)
+    return Server(as_script(script), host=host, port=port, lenient=lenient, tls=tls, keep=keep)
+
+
+def has_uvloop() -> bool:
+    """Whether uvloop is installed, which the command line and `workers` then use."""
+    return find_spec("uvloop") is not None
 
 
 class Server(Space):
     """A running mock provider. Use `serve` to make one."""
 
-    def __init__(self, script: Script, *, host: str, port: int, lenient: bool) -> None:
-        super().__init__(script)
+    def __init__(
+        self, script: Script, *, host: str, port: int, lenient: bool, tls: bool, keep: int | None = None
+    ) -> None:
+        super().__init__(script, keep)
         self._host = host
+        self._certificate = certificate(host, "localhost") if tls else None
         self._wanted_port = port
         self._lenient = lenient
         self._port = 0
         self._spaces: dict[str, _Part] = {}
-        self._connections: dict[object, int] = {}
+        self._connection_numbers: dict[object, int] = {}
         self._connections_made = 0
-        self._web: web.Server | None = None
         self._thread: _Thread | None = None
-        self._runner: web.ServerRunner | None = None
+        self._runner: web.BaseRunner | None = None
         self._stopping = False
+        self._answering: set[asyncio.Task[Any]] = set()
+        """What answers requests now."""
+        self.loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+        """Makes the event loop of the server's own thread; asyncio's default where it is `None`."""
 
     @property
     def url(self) -> str:
         """The base URL, without a slash at its end: ``http://127.0.0.1:40123``."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self._certificate else 'http'}://{host}:{self.port}"
+
+    @property
+    def authority(self) -> bytes:
+        """The certificate, as PEM, that a client must trust; empty without TLS."""
+        return self._certificate.authority if self._certificate else b""
 
     @property
     def port(self) -> int:
@@ -90,11 +124,29 @@ class Server(Space):
         return space
 
     @property
+    def spaces(self) -> Mapping[str, Space]:
+        """The spaces that were made, by name."""
+        return dict(self._spaces)
+
+    def remove_space(self, name: str) -> None:
+        """Forget a space; what it answers right now goes on."""
+        self._spaces.pop(name, None)
+
+    @property
     def open_connections(self) -> int:
-        return len(self._web.connections) if self._web else 0
+        return len(self._living())
+
+    def living_connections(self) -> set[int]:
+        living = set(self._living())
+        return {number for each, number in self._connection_numbers.items() if each in living}
+
+    def _living(self) -> list[Any]:
+        """The connections that are open now."""
+        server = self._runner.server if self._runner else None
+        return server.connections if server else []
 
     def __enter__(self) -> Self:
-        self._thread = _Thread(self, self._bind())
+        self._thread = _Thread(self, self.bind())
         self._thread.start()
         return self
 
@@ -106,7 +158,7 @@ class Server(Space):
             self._thread = None
 
     async def __aenter__(self) -> Self:
-        await self.start(self._bind())
+        await self.start(self.bind())
         return self
 
     async def __aexit__(
@@ -114,7 +166,12 @@ class Server(Space):
     ) -> None:
         await self.stop()
 
-    def _bind(self) -> socket.socket:
+    def bind(self) -> socket.socket:
+        """Take the port, which `url` then names.
+
+        Raises:
+            MockServerError: it cannot be taken.
+        """
         try:
             bound = socket.create_server(
                 (self._host, self._wanted_port), family=socket.AF_INET6 if ":" in self._host else socket.AF_INET
@@ -135,19 +192,55 @@ class Server(Space):
 
     async def start(self, bound: socket.socket) -> None:
         self._stopping = False
-        self._web = web.Server(self._handle, handler_cancellation=True, access_log=None)
-        # aiohttp waits for this time twice: for the handlers to end, and to end after it has told them to.
-        self._runner = web.ServerRunner(self._web, shutdown_timeout=_STOP_WITHIN / 2)
+        server = web.Server(self.handle, handler_cancellation=True, access_log=None, logger=LOG)
+        # What is open is ended before aiohttp is told to stop: it would wait for this time twice.
+        self._runner = web.ServerRunner(server, shutdown_timeout=_STOP_WITHIN / 10)
         await self._runner.setup()
-        await web.SockSite(self._runner, bound).start()
+        context = self._certificate.context if self._certificate else None
+        await web.SockSite(self._runner, bound, ssl_context=context, backlog=1024).start()
 
     async def stop(self) -> None:
         self._stopping = True
-        if self._runner:
-            await self._runner.cleanup()
+        if self._runner is None:
+            return
+        for site in self._runner.sites:
+            await site.stop()
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=_STOP_WITHIN)
+        transports = [each.transport for each in self._living()]
+        if late := set(self._answering):
+            for answering in late:
+                answering.cancel()
+            await asyncio.wait(late, timeout=_STOP_WITHIN)
+        await self._runner.cleanup()
+        for transport in transports:
+            # One that is only closed stays open until its client has read all.
+            if transport:
+                transport.abort()
+        await asyncio.sleep(0)
+
+    async def application(self) -> web.AppRunner:
+        """The server as an aiohttp application, for a process manager that binds and stops by itself."""
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self.handle, expect_handler=_expected)
+        self._runner = web.AppRunner(
+            application, handler_cancellation=True, access_log=None, logger=LOG, shutdown_timeout=_STOP_WITHIN
+        )
+        return self._runner
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        answering = asyncio.current_task()
+        assert answering
+        self._answering.add(answering)
+        try:
+            return await self._handle(request)
+        finally:
+            self._answering.discard(answering)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await request.content.read()
+        if admin.is_meant(request):
+            return await admin.answer(self, request)
+        body, unread = await body_of(request)
         found, path = self._space_of(request.path)
         space = found or self
         exchange = Exchange(
@@ -159,6 +252,7 @@ class Server(Space):
             body=body,
             journal=space.journal,
         )
+        space.came_on(exchange.connection)
         asked = Request(
             method=request.method,
             path=path,
@@ -167,10 +261,12 @@ class Server(Space):
             body=body,
         )
         try:
-            answer, delivery, ending = self._answer(found, asked, exchange)
+            answer, delivery, ending = self._answer(found, asked, exchange, unread)
             if gate := delivery.gates.get("head"):
                 await gate.passage()
-            return await send(request, exchange, answer, delivery, ending=ending)
+            # After these, what comes on the connection cannot be read as a request any more.
+            is_last = unread is not None or request.headers.get("upgrade", "").lower() == "websocket"
+            return await send(request, exchange, answer, delivery, ending=ending, is_last=is_last)
         except ConnectionError:
             exchange.end("stopped" if self._stopping else "closed by client")
             # Nobody reads it; to raise would make aiohttp log a client that has left as an error of the server.
@@ -179,7 +275,7 @@ class Server(Space):
             exchange.end("stopped" if self._stopping else "closed by client")
             raise
         except Exception as error:
-            space.errors.append(error)
+            space.failed(error)
             exchange.end("stopped")
             raise
 
@@ -190,17 +286,24 @@ class Server(Space):
 
     def _connection(self, request: web.BaseRequest) -> int:
         """The number of the request's connection; connections that are gone are forgotten."""
-        assert self._web
-        if request.protocol not in self._connections:
-            living = self._web.connections
-            self._connections = {each: number for each, number in self._connections.items() if each in living}
+        numbers = self._connection_numbers
+        if request.protocol not in numbers:
+            if len(numbers) > 2 * self.open_connections:
+                living = set(self._living())
+                numbers = {each: number for each, number in numbers.items() if each in living}
+                self._connection_numbers = numbers
             self._connections_made += 1
-            self._connections[request.protocol] = self._connections_made
-        return self._connections[request.protocol]
+            numbers[request.protocol] = self._connections_made
+        return numbers[request.protocol]
 
-    def _answer(self, space: Space | None, request: Request, exchange: Exchange) -> tuple[Recording, Delivery, Ending]:
-        """What is sent, how, and who has ended the exchange once it is."""
+    def _answer(
+        self, space: Space | None, request: Request, exchange: Exchange, unread: Refused | None
+    ) -> tuple[Recording, Delivery, Ending]:
+        """What is sent, how, and who has ended the exchange once it is. `unread`: why its body was not read."""
         wire = meant_wire(request)
+        if unread:
+            exchange.refused = unread.message
+            return refusal(wire, unread), Delivery(), "refused"
         try:
             if space is None:
                 raise MockServerError(f"there is no space at {exchange.path}")
@@ -213,16 +316,18 @@ class Server(Space):
                 exchange.is_aside = True
                 return beside, Delivery(), "finished"
             asked = exchange.asked = wire.read(request)
+            wire = WIRES[asked.wire]
             if not self._lenient:
                 wire.check(asked)
             turn = exchange.turn = space.script.answer(asked)
             answer = answer_of(turn, wire, asked, exchange.number)
+            if isinstance(answer, Refused):
+                delivery = _of_error(turn)
+                return planned(refusal(wire, answer), delivery), delivery, "refused"
         except Exception as error:
             refused = self._refused(space or self, error)
             exchange.refused, exchange.refused_at = exchange.refused or refused.message, refused.at
             return refusal(wire, refused), Delivery(), "refused"
-        if isinstance(answer, Refused):
-            return refusal(wire, answer), Delivery(gates=turn.delivery.gates), "refused"
         return answer, turn.delivery, "finished"
 
     @staticmethod
@@ -232,21 +337,34 @@ class Server(Space):
             return error
         if isinstance(error, MockServerError) and not isinstance(error, Unencodable):
             return Refused(400, f"mockserver: {error}")
-        space.errors.append(error)
+        space.failed(error)
         return Refused(500, f"mockserver: {type(error).__name__}: {error}")
+
+
+async def _expected(request: web.Request) -> None:
+    """Leaves it to `body_of` to say that a body may come, which knows whether it may."""
+
+
+def _of_error(turn: Turn) -> Delivery:
+    """How an HTTP error is delivered: as its turn says, but for a fault that is this error."""
+    fault = turn.delivery.fault
+    return replace(turn.delivery, fault=None) if fault and fault.kind in ("error", "html") else turn.delivery
 
 
 class _Part(Space):
     """A space under a path of its own."""
 
     def __init__(self, server: Server, name: str) -> None:
-        super().__init__(Script(()))
+        super().__init__(Script(()), server.keep)
         self._server = server
         self._name = name
 
     @property
     def url(self) -> str:
         return f"{self._server.url}/t/{self._name}"
+
+    def living_connections(self) -> set[int]:
+        return self._server.living_connections()
 
 
 class _Thread(threading.Thread):
@@ -275,7 +393,8 @@ class _Thread(threading.Thread):
 
     def run(self) -> None:
         try:
-            asyncio.run(self._main())
+            with asyncio.Runner(loop_factory=self._server.loop_factory) as runner:
+                runner.run(self._main())
         except Exception as error:
             self._failed = error
         finally:

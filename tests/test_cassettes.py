@@ -35,5 +35,6 @@ def test_goldfish_plays_in_vcrpy_and_here(file: Path) -> None:
     with vcr.use_cassette(str(file), record_mode="none"):
         played = httpx.post(request["uri"], content=request["body"]).content
     with serve(file) as server:
-        served = httpx.post(f"{server.url}/v1/messages", content=request["body"]).content
+        headers = {"x-api-key": "unused", "anthropic-version": "2023-06-01"}
+        served = httpx.post(f"{server.url}/v1/messages", content=request["body"], headers=headers).content
     assert played == served == interaction["response"]["body"]["string"].encode()

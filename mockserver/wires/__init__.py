@@ -4,21 +4,71 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from ..recording import Recording
-from .anthropic_messages import AnthropicMessages
+from ..reply import FINISH_REASONS
+from .anthropic_messages import AnthropicMessages, AnthropicMessagesOld
+from .anthropic_vertex import AnthropicVertex
 from .base import Asked, Contentless, Decoded, Message, Request, Wire
+from .bedrock_converse import BedrockConverse
+from .bedrock_invoke import BedrockInvoke
+from .cloudflare import Cloudflare
+from .cohere import CohereChat
+from .dialects import dialects
+from .gemini import GeminiArray, GeminiGenerate
+from .oci import OCI
+from .ollama import Ollama
 from .openai_chat import OpenAIChat
+from .openai_responses import OpenAIResponses
+from .snowflake import Snowflake
+from .watsonx import Watsonx
 
-WIRES: Final[dict[str, Wire]] = {wire.name: wire for wire in (OpenAIChat(), AnthropicMessages())}
+WIRES: Final[dict[str, Wire]] = {
+    wire.name: wire
+    for wire in (
+        *map(OpenAIChat, dialects().values()),
+        AnthropicMessages(),
+        AnthropicMessagesOld(),
+        AnthropicVertex(),
+        BedrockConverse(),
+        BedrockInvoke(),
+        Ollama(),
+        Watsonx(),
+        Cloudflare(),
+        OCI(),
+        Snowflake(),
+        OpenAIResponses(),
+        GeminiGenerate(),
+        GeminiArray(),
+        CohereChat(),
+    )
+}
+
+FINISH_WORDS: Final = tuple(
+    dict.fromkeys((*FINISH_REASONS, *(word for wire in WIRES.values() for word in wire.finish_reasons)))
+)
+"""Why a reply may have ended: the neutral reasons, and providers' own words that none of them stands for."""
 
 __all__ = [
+    "FINISH_WORDS",
+    "OCI",
     "WIRES",
     "AnthropicMessages",
+    "AnthropicMessagesOld",
+    "AnthropicVertex",
     "Asked",
+    "BedrockConverse",
+    "BedrockInvoke",
+    "Cloudflare",
     "Contentless",
     "Decoded",
+    "GeminiArray",
+    "GeminiGenerate",
     "Message",
+    "Ollama",
     "OpenAIChat",
+    "OpenAIResponses",
     "Request",
+    "Snowflake",
+    "Watsonx",
     "Wire",
     "aside_for",
     "meant_wire",

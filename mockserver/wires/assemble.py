@@ -1,6 +1,6 @@
 """From a wire's deltas back to a reply: shared by the decoders of all wires."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..reply import (
@@ -15,6 +15,7 @@ from ..reply import (
     Text,
     ToolCall,
     Usage,
+    characters,
 )
 
 _Kind = Literal["text", "reasoning", "refusal", "tool_call", "server_tool_call"]
@@ -62,19 +63,21 @@ class Assembler:
     ) -> None:
         """A piece of the call `key`; id and name as far as this delta brings them."""
         block = self._open(key, kind)
-        block.id = block.id or id or ""
-        block.name = block.name or name or ""
+        block.id = block.id or self._text("id", id)
+        block.name = block.name or self._text("name", name)
         self._piece(key, block, piece)
 
     def sign(self, key: object, signature: str, kind: _Kind = "reasoning") -> None:
         """The seal on the block `key`; what comes in several parts is joined."""
-        if signature:
+        if seal := self._text("signature", signature):
             block = self._open(key, kind)
-            block.signature = (block.signature or "") + signature
+            block.signature = (block.signature or "") + seal
 
     def cite(self, key: object, citation: Citation) -> None:
         """A citation of the text `key`."""
-        self._open(key, "text").citations.append(citation)
+        given = ((name, getattr(citation, name)) for name in ("url", "title", "quote"))
+        url, title, quote = (None if value is None else self._text(name, value) for name, value in given)
+        self._open(key, "text").citations.append(replace(citation, url=url, title=title, quote=quote))
 
     def whole(self, key: object, block: Reasoning | ServerToolResult | Media) -> None:
         """A block that arrives whole."""
@@ -85,9 +88,20 @@ class Assembler:
         return block if isinstance(block, _Open) else _Open(kind)
 
     def _piece(self, key: object, block: _Open, piece: str) -> None:
-        if piece:
-            block.pieces.append(piece)
+        if self._blocks.get(key) is block and (text := self._text("piece", piece)):
+            block.pieces.append(text)
             self._order.append(key)
+
+    def _text(self, what: str, value: object) -> str:
+        """A recorded text as a reply can hold it; what it cannot hold is noted."""
+        if isinstance(value, str):
+            text = characters(value)
+            if text != value:
+                self.unknown.append(f"half a surrogate pair in the {what} {value!r}")
+            return text
+        if value is not None:
+            self.unknown.append(f"{what} {value!r:.40}")
+        return ""
 
     def pass_over(self, key: object, what: str) -> None:
         """Note a block that a reply has no place for; the deltas of `key` belong to it."""
@@ -111,16 +125,17 @@ class Assembler:
     def reply(self, *, finish_reason: str | None, usage: Usage | None, id: str | None, model: str | None) -> Reply:
         """The reply so far; one that never said why it ended has the finish reason `unfinished`."""
         self._name_calls()
+        said = self._text("finish reason", finish_reason)
         closed = {key: _close(block) for key, block in self._blocks.items()}
         kept = [key for key, block in closed.items() if block is not None]
         places = {key: place for place, key in enumerate(kept)}
         return Reply(
             blocks=tuple(block for block in closed.values() if block is not None),
             order=tuple(places[key] for key in self._order),
-            finish_reason=finish_reason or "unfinished",
+            finish_reason=said or "unfinished",
             usage=usage,
-            id=id,
-            model=model,
+            id=None if id is None else self._text("id", id) or None,
+            model=None if model is None else self._text("model", model) or None,
         )
 
     def _name_calls(self) -> None:

@@ -11,7 +11,7 @@ from .. import sse
 from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
 from ..recording import Recording
-from ..reply import Reply
+from ..reply import Reply, characters
 
 Framing: TypeAlias = Literal["sse", "ndjson", "json-array", "event-stream"]
 """How a stream is cut into frames: server-sent events, a JSON document a line, the elements of one JSON array, or
@@ -146,9 +146,13 @@ class Wire(ABC):
         """Whether a request whose path no wire knows is by its headers meant for this provider."""
         return False
 
+    def streams(self, path: str) -> bool:
+        """Whether the path alone says that pieces are asked for."""
+        return False
+
     @abstractmethod
     def read(self, request: Request) -> Asked:
-        """The conversation asked, read leniently.
+        """The conversation asked, read leniently. `Asked.wire` names the dialect that answers, where the request tells.
 
         Raises:
             Refused: it cannot be understood at all.
@@ -180,6 +184,12 @@ class Wire(ABC):
     @abstractmethod
     def frames(self, reply: Reply, *, usage: bool = True) -> tuple[Frame, ...]:
         """The frames of a streamed answer. `usage`: whether the client asked for it, where it must."""
+
+    def linked(self, frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
+        """Frames as they are sent one after the other, once some are put in or left out; for framings in which the
+        bytes of a frame depend on its place.
+        """
+        return frames
 
     def headers(self, reply: Reply) -> Mapping[str, str]:
         """Headers of an answer, beside its content type."""
@@ -223,6 +233,10 @@ class Wire(ABC):
     def kind_of(self, data: bytes) -> FrameKind:
         """What a recorded frame does first of all."""
 
+    def also(self, data: bytes) -> tuple[FrameKind, ...]:
+        """What else a recorded frame does, on wires whose frames do several things at once."""
+        return ()
+
     def split(self, stream: bytes) -> Iterator[bytes]:
         """A recorded stream cut into frames; joined, they are the stream."""
         return sse.split(stream)
@@ -233,7 +247,7 @@ class Wire(ABC):
         number = 0
         for data in parts:
             kind = self.kind_of(data)
-            frames.append(Frame(data, kind, number if kind == "piece" else None))
+            frames.append(Frame(data, kind, number if kind == "piece" else None, self.also(data)))
             number += kind == "piece"
         return tuple(frames)
 
@@ -256,7 +270,7 @@ class Wire(ABC):
 
 def dumps(value: object) -> str:
     """Compact JSON with characters as they are, as providers send it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return characters(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def read_object(body: bytes) -> dict[str, Any]:

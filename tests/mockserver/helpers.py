@@ -2,10 +2,9 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final, Literal
 
 import httpx
@@ -16,8 +15,6 @@ PATHS: Final = {"openai-chat": "/v1/chat/completions", "anthropic-messages": "/v
 WIRE_NAMES: Final = tuple(PATHS)
 LIMIT: Final = 10.0
 """Seconds to wait for what comes at once; only a test that fails waits so long."""
-ask: Final = partial(httpx.post, timeout=LIMIT, verify=False)
-"""A POST; without certificates, which take longer to load than all the rest."""
 THREE: Final = Reply.of("The moon ", "is full ", "of g\u00f6ldfish.", id="id_1", model="m-1")
 """Text in three pieces, with a character of two bytes."""
 RICH: Final = Reply(
@@ -33,6 +30,18 @@ RICH: Final = Reply(
     model="m-rich",
 )
 """Every kind of block that both wires have."""
+
+
+def keys(path: str) -> dict[str, str]:
+    """Headers without which providers refuse a request of this path."""
+    if "/v1/messages" in path:
+        return {"x-api-key": "k", "anthropic-version": "2023-06-01"}
+    return {"authorization": "Bearer k"}
+
+
+def ask(url: str, *, headers: Mapping[str, str] | None = None, **asked: Any) -> httpx.Response:
+    """A POST; without certificates, which take longer to load than all the rest."""
+    return httpx.post(url, headers={**keys(url), **(headers or {})}, timeout=LIMIT, verify=False, **asked)
 
 
 def question(wire: str, *, stream: bool = True, text: str = "hi", **more: Any) -> dict[str, Any]:
@@ -81,7 +90,10 @@ class Connection:
         self, wire: str = "openai-chat", *, path: str | None = None, body: bytes | None = None, **more: Any
     ) -> None:
         content = json.dumps(question(wire, **more)).encode() if body is None else body
-        head = f"POST {path or PATHS[wire]} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(content)}\r\n\r\n"
+        path = path or PATHS[wire]
+        fields = {"host": "localhost", "content-length": str(len(content)), **keys(path)}
+        lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+        head = "\r\n".join(lines) + "\r\n\r\n"
         self.sock.sendall(head.encode() + content)
 
     def head(self) -> bytes:

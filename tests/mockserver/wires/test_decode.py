@@ -5,16 +5,10 @@ from typing import Any
 
 import pytest
 
-from mockserver import WIRES, Reasoning, Reply, Text, ToolCall, Usage
+from mockserver import WIRES, Reasoning, Reply, Text
 from mockserver.wires import Decoded
 
-CHAT, MESSAGES = WIRES["openai-chat"], WIRES["anthropic-messages"]
-
-
-def chat(*deltas: dict[str, Any], **last: Any) -> Decoded:
-    chunks = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
-    ended = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], **last}
-    return CHAT.decode_stream(b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in (*chunks, ended)))
+MESSAGES = WIRES["anthropic-messages"]
 
 
 def messages(*events: dict[str, Any]) -> Decoded:
@@ -29,73 +23,30 @@ def delta(index: int, **fields: Any) -> dict[str, Any]:
     return {"type": "content_block_delta", "index": index, "delta": fields}
 
 
-def call(index: int, id: str | None, arguments: object = "{}") -> dict[str, Any]:
-    return {"tool_calls": [{"index": index, "id": id, "function": {"name": "f", "arguments": arguments}}]}
-
-
-def test_content_in_parts_is_read_as_far_as_it_is_text() -> None:
-    """Mistral sends lists of parts; parts of other kinds are named."""
-    parts = [{"type": "thinking", "thinking": []}, {"type": "text", "text": "a"}]
-    assert chat({"content": parts}) == Decoded(Reply.of("a", usage=None), ("content part 'thinking'",))
-
-
-def test_calls_without_ids_of_their_own_are_told_apart() -> None:
-    """Missing and repeated ids become different ones, with a line each."""
-    found = chat(call(0, None), call(1, None), call(2, "a"), call(3, "a"))
-    assert [each.id for each in found.reply.tool_calls] == ["missing-0", "missing-1", "a", "a-3"]
-    assert found.unknown == ("tool call without an id", "tool call without an id", "tool call id 'a' stands twice")
-
-
-def test_arguments_may_be_an_object() -> None:
-    """Some compatible servers send the object and not its text."""
-    [found] = chat(call(0, "a", {"b": "ü"})).reply.tool_calls
-    assert found == ToolCall(id="a", name="f", pieces=('{"b":"ü"}',))
-
-
-def test_counts_that_contradict_each_other_are_named() -> None:
-    """xAI's output does not include reasoning: the detail is left out, the rest stays."""
-    counts = {"prompt_tokens": 3, "completion_tokens": 2, "completion_tokens_details": {"reasoning_tokens": 9}}
-    found = chat({"content": "a"}, usage=counts)
-    assert found.reply.usage == Usage(input_tokens=3, output_tokens=2)
-    assert found.unknown == (
-        "usage: output_tokens includes the reasoning tokens, so it cannot be smaller than they are",
-    )
-    assert chat({"content": "a"}, usage={"prompt_tokens": -3, "completion_tokens": 2}).reply.usage is None
-
-
-def test_unknown_keys_are_named_in_their_order() -> None:
-    """Keys of chunks and deltas that the wire does not have."""
-    found = chat({"content": "a", "channel": "x", "reasoning": "y", "token_id": None}, x_groq={})
-    assert found.unknown == ("delta key 'channel'", "delta key 'reasoning'", "chunk key 'x_groq'")
-
-
 @pytest.mark.parametrize(
-    ("wire", "event", "words"),
+    ("event", "words"),
     [
-        (CHAT, {"error": {"message": "no"}}, "no"),
-        (CHAT, {"error": {"code": 5}}, '{"code":5}'),
-        (CHAT, {"error": "no"}, '"no"'),
-        (MESSAGES, {"type": "error", "error": {"type": "x", "message": "no"}}, "no"),
-        (MESSAGES, {"type": "error", "error": "no"}, '"no"'),
+        ({"type": "error", "error": {"type": "x", "message": "no"}}, "no"),
+        ({"type": "error", "error": "no"}, '"no"'),
     ],
 )
-def test_errors_have_words(wire: Any, event: dict[str, Any], words: str) -> None:
+def test_errors_have_words(event: dict[str, Any], words: str) -> None:
     """In a stream and as a body, the provider's words, or all that there is."""
-    assert wire.decode_stream(b"data: " + json.dumps(event).encode() + b"\n\n").error == words
-    assert wire.decode_whole(json.dumps(event).encode()).error == words
+    assert MESSAGES.decode_stream(b"data: " + json.dumps(event).encode() + b"\n\n").error == words
+    assert MESSAGES.decode_whole(json.dumps(event).encode()).error == words
 
 
 def test_deltas_of_an_unknown_block_belong_to_it() -> None:
-    """A server's own tool call is not one of ours: it is named once, and its argument text passed over."""
+    """A block that a reply has no place for is named once, and its deltas are passed over."""
     found = messages(
-        opened(0, type="server_tool_use", id="s1", name="web_search", input={}),
-        delta(0, type="input_json_delta", partial_json='{"query":'),
+        opened(0, type="compaction", content=""),
+        delta(0, type="compaction_delta", content="so far"),
         opened(1, type="text", text=""),
         delta(1, type="text_delta", text="a"),
-        delta(1, type="citations_delta", citation={}),
+        delta(1, type="emphasis_delta"),
     )
     assert found.reply.blocks == (Text(("a",)),)
-    assert found.unknown == ("content block 'server_tool_use'", "delta 'citations_delta'")
+    assert found.unknown == ("content block 'compaction'", "delta 'emphasis_delta'")
 
 
 def test_a_seal_on_reasoning_that_is_not_shown_is_kept() -> None:

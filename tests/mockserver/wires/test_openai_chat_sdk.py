@@ -9,7 +9,21 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 import mockserver
-from mockserver import WIRES, Delivery, Fault, Insert, Refusal, Refused, Reply, Server, Turn, sse
+from mockserver import (
+    WIRES,
+    Citation,
+    Delivery,
+    Fault,
+    Insert,
+    Refusal,
+    Refused,
+    Reply,
+    Server,
+    Text,
+    ToolCall,
+    Turn,
+    sse,
+)
 
 from ..helpers import LIMIT, RICH, THREE
 
@@ -89,6 +103,56 @@ def test_streams_read_the_same(server: Server, client: openai.OpenAI, reply: Rep
     assert read(found) == said(reply)
     assert {(chunk.id, chunk.model) for chunk in found} == {(reply.id, reply.model)}
     assert counted(found[-1].usage) == expected_counts(reply)
+
+
+@pytest.mark.parametrize("reply", [THREE, RICH, DECLINED])
+async def test_the_async_client_reads_the_same(server: Server, reply: Reply) -> None:
+    """Streamed and whole."""
+    server.play(reply)
+    async with openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="k", max_retries=0, timeout=LIMIT) as client:
+        stream = await client.chat.completions.create(**ASKED, stream=True)
+        assert read([chunk async for chunk in stream]) == said(reply)
+        answer = await client.chat.completions.create(**ASKED)
+    assert (answer.choices[0].message.content or "") == reply.text
+
+
+def test_pieces_of_parallel_calls_take_turns(server: Server, client: openai.OpenAI) -> None:
+    """The client puts them together by their index."""
+    calls = (ToolCall(id="a", name="f", pieces=("1", "2")), ToolCall(id="b", name="g", pieces=("3", "4")))
+    reply = Reply(blocks=calls, order=(0, 1, 1, 0), finish_reason="tool_calls")
+    server.play(reply)
+    assert read(chunks(client))["calls"] == {0: ["a", "f", "12"], 1: ["b", "g", "34"]}
+
+
+def test_citations_are_typed(server: Server, client: openai.OpenAI) -> None:
+    """They are annotations of the message, with the place in the text."""
+    cited = Citation(url="https://x.test/", title="X", start=0, end=2)
+    server.play(Reply(blocks=(Text(("ab", "c"), citations=(cited,)),)))
+    annotations = client.chat.completions.create(**ASKED).choices[0].message.annotations
+    assert annotations
+    [annotation] = annotations
+    found = annotation.url_citation
+    assert (found.url, found.title, found.start_index, found.end_index) == ("https://x.test/", "X", 0, 2)
+    extra = [choice.delta.model_extra or {} for chunk in chunks(client) for choice in chunk.choices]
+    assert [each["annotations"] for each in extra if "annotations" in each] == [[annotation.model_dump()]]
+
+
+@pytest.mark.parametrize("reply", [THREE, RICH, DECLINED, Reply(id="i", model="m")])
+def test_azure_reads_the_same(server: Server, reply: Reply) -> None:
+    """Past the frames of the content filter, at the path of a deployment."""
+    server.play(reply)
+    with openai.AzureOpenAI(
+        azure_endpoint=server.url, api_key="k", api_version="2024-10-21", max_retries=0, timeout=LIMIT
+    ) as azure:
+        with azure.chat.completions.create(**ASKED, stream=True, stream_options={"include_usage": True}) as stream:
+            found = list(stream)
+        assert (read(found), counted(found[-1].usage)) == (said(reply), expected_counts(reply))
+        assert not found[0].choices
+        answer = azure.chat.completions.create(**ASKED)
+    assert (answer.choices[0].message.content or "") == reply.text
+    exchange = server.exchanges[-1]
+    assert exchange.asked
+    assert exchange.asked.wire == "azure-chat"
 
 
 @pytest.mark.parametrize("reply", [THREE, RICH, DECLINED, Reply(id="i", model="m")])
