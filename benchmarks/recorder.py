@@ -19,7 +19,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Self
 
-from mockserver.interaction import Interaction, dump, read, write
+from mockserver.cassettes.interaction import Interaction, dump, read, write
 
 SCRIPT = """
 turns:

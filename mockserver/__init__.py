@@ -6,27 +6,16 @@ with mockserver.serve(mockserver.Reply.of("Hel", "lo")) as server:
     server.exchanges
 """
 
-from .delivery import Byte, Delivery, Edit, Fault, Gate, Insert, Pace, Random
+from .cassettes.replay import replay
 from .errors import CassetteError, MockServerError, Refused, ScriptError, Unencodable
-from .exchange import Exchange, Write
 from .frames import Frame
-from .framing import Framing
 from .recording import Recording
-from .replay import replay
-from .reply import (
-    Citation,
-    Media,
-    Reasoning,
-    Refusal,
-    Reply,
-    ServerToolCall,
-    ServerToolResult,
-    Text,
-    ToolCall,
-    Usage,
-)
-from .script import Script, Turn, When, WhenMessage, WhenMessages
-from .server import Server, serve
+from .reply import Citation, Media, Reasoning, Refusal, Reply, ServerToolCall, ServerToolResult, Text, ToolCall, Usage
+from .scripts.script import Script, Turn, When, WhenMessage, WhenMessages
+from .sending.delivery import Byte, Delivery, Edit, Fault, Gate, Insert, Pace, Random
+from .sending.framing import Framing
+from .serving.exchange import Exchange, Write
+from .serving.server import Server, serve
 from .wires import WIRES, Asked, Request, Wire
 
 __all__ = [

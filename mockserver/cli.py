@@ -12,13 +12,16 @@ from pathlib import Path
 from shutil import get_terminal_size
 from tempfile import NamedTemporaryFile
 
-from . import convert, inspection, recording_command, timeline, workers
-from .cassette import MATCHES, Playing, passed_over
+from .cassettes import recording_command
+from .cassettes.cassette import MATCHES, Playing, passed_over
+from .cassettes.interaction import is_cassette, read
+from .converting import convert
+from .drawing import inspection, timeline
 from .errors import MockServerError
-from .exchange import Exchange
-from .interaction import is_cassette, read
-from .loader import faults, load, load_script, schema
-from .server import Server, has_uvloop, serve
+from .scripts.loader import faults, load, load_script, schema
+from .serving import workers
+from .serving.exchange import Exchange
+from .serving.server import Server, has_uvloop, serve
 
 _LONG = 1.0
 """Seconds after which a request that is still open is told of."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .cassettes.interaction import Arrival
 from .frames import Frame
-from .interaction import Arrival
 
 
 @dataclass(frozen=True, slots=True)

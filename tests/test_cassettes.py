@@ -9,7 +9,7 @@ import yaml
 
 from mockserver import WIRES, serve
 from mockserver.frames import join
-from mockserver.loader import load
+from mockserver.scripts.loader import load
 
 FOLDER = Path(__file__).parents[1] / "cassettes"
 GOLDFISH = sorted((FOLDER / "anthropic").glob("goldfish-*.yaml"))

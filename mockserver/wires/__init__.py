@@ -5,19 +5,19 @@ from typing import Final
 
 from ..recording import Recording
 from ..reply import FINISH_REASONS
-from .anthropic_messages import AnthropicMessages, AnthropicMessagesOld
-from .anthropic_vertex import AnthropicVertex
+from .anthropic.messages import AnthropicMessages, AnthropicMessagesOld
+from .anthropic.vertex import AnthropicVertex
 from .base import Asked, Contentless, Decoded, Message, Request, Wire
-from .bedrock_converse import BedrockConverse
-from .bedrock_invoke import BedrockInvoke
+from .bedrock.converse import BedrockConverse
+from .bedrock.invoke import BedrockInvoke
+from .chat.dialects import dialects
+from .chat.wire import OpenAIChat
 from .cloudflare import Cloudflare
-from .cohere import CohereChat
-from .dialects import dialects
-from .gemini import GeminiArray, GeminiGenerate
+from .cohere.wire import CohereChat
+from .gemini.wire import GeminiArray, GeminiGenerate
 from .oci import OCI
 from .ollama import Ollama
-from .openai_chat import OpenAIChat
-from .openai_responses import OpenAIResponses
+from .responses.wire import OpenAIResponses
 from .snowflake import Snowflake
 from .watsonx import Watsonx
 

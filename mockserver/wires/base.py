@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
-from .. import sse
 from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
+from ..framings import sse
 from ..recording import Recording
 from ..reply import Reply, characters
 

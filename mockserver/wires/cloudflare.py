@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from .. import sse
 from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
+from ..framings import sse
 from ..reply import Reply, Text, ToolCall, Usage
 from . import carried
 from .assemble import Assembler

@@ -12,9 +12,9 @@ An answer has no id but the header `opc-request-id`, and a stream does not name 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
-from .. import sse
 from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
+from ..framings import sse
 from ..reply import Citation, Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from . import carried
 from .assemble import Assembler

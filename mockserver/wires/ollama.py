@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
-from .. import ndjson
 from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
+from ..framings import ndjson
 from ..recording import Recording
 from ..reply import Block, Media, Reasoning, Reply, Text, ToolCall, Usage
 from . import carried

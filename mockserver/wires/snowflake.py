@@ -10,9 +10,9 @@ accepts. A stream does not say why it ended; it ends with the usage, without a t
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
-from .. import sse
 from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
+from ..framings import sse
 from ..reply import Reply, Text, ToolCall, Usage
 from . import carried
 from .assemble import Assembler

@@ -14,9 +14,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Final
 
-from .. import sse
 from ..errors import Refused
 from ..frames import Frame, FrameKind
+from ..framings import sse
 from ..recording import Recording
 from ..reply import Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from . import carried

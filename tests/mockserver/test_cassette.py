@@ -14,12 +14,13 @@ import httpx
 import pytest
 
 import mockserver
-from mockserver import WIRES, CassetteError, Delivery, Fault, Pace, Reply, Server, Turn, cassette, cli, replay
-from mockserver.cassette import Playing, asked_in, passed_over, wire_of
+from mockserver import WIRES, CassetteError, Delivery, Fault, Pace, Reply, Server, Turn, cli, replay
+from mockserver.cassettes import cassette
+from mockserver.cassettes.cassette import Playing, asked_in, passed_over, wire_of
+from mockserver.cassettes.interaction import Arrival, Ended, Interaction, dump, read, write
+from mockserver.cassettes.redaction import Redaction
 from mockserver.frames import Frame, join
-from mockserver.interaction import Arrival, Ended, Interaction, dump, read, write
-from mockserver.loader import faults, load, load_script
-from mockserver.redaction import Redaction
+from mockserver.scripts.loader import faults, load, load_script
 
 from .helpers import LIMIT, PATHS, RICH, THREE, WIRE_NAMES, ask, connection, fetch, keys, question
 from .test_streams import STREAMS

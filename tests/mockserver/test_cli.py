@@ -14,7 +14,7 @@ import pytest
 
 import mockserver
 from mockserver import WIRES, cli
-from mockserver.loader import SCHEMA_FILE
+from mockserver.scripts.loader import SCHEMA_FILE
 
 from .helpers import LIMIT, PATHS, THREE, ask, keys, question
 

@@ -47,16 +47,16 @@ from mockserver import (
     Wire,
     cli,
 )
-from mockserver.convert import Choice, Converted, convert, write
-from mockserver.delivery import Fault
+from mockserver.cassettes.interaction import Arrival, Ended, Interaction, dump, read
+from mockserver.converting.convert import Choice, Converted, convert, write
+from mockserver.converting.reconstructing import Recorded, is_same, turn_of
+from mockserver.converting.rehearsing import rehearsed
+from mockserver.converting.requesting import Question, made, request_of
+from mockserver.converting.scriptwriting import Remarked
+from mockserver.converting.scriptwriting import dump as script_of
 from mockserver.frames import Frame, join
-from mockserver.interaction import Arrival, Ended, Interaction, dump, read
-from mockserver.loader import load_script, parse_script, schema
-from mockserver.reconstructing import Recorded, is_same, turn_of
-from mockserver.rehearsing import rehearsed
-from mockserver.requesting import Question, made, request_of
-from mockserver.scriptwriting import Remarked
-from mockserver.scriptwriting import dump as script_of
+from mockserver.scripts.loader import load_script, parse_script, schema
+from mockserver.sending.delivery import Fault
 from mockserver.wires import FINISH_WORDS, Decoded, recorded_wire
 
 from .helpers import RICH, THREE, fetch

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver import WIRES, Delivery, Fault, Frame, Gate, Insert, Pace, Recording, Unencodable
-from mockserver.delivery import FAULTS, Byte, Cuts, Edit, Random
-from mockserver.faults import points_of
+from mockserver.cassettes.interaction import Arrival
 from mockserver.frames import join
-from mockserver.interaction import Arrival
-from mockserver.planning import Hold, Plan, Step, planned
+from mockserver.sending.delivery import FAULTS, Byte, Cuts, Edit, Random
+from mockserver.sending.faults import points_of
+from mockserver.sending.planning import Hold, Plan, Step, planned
 
 from .helpers import LIMIT, THREE
 from .strategies import LAW

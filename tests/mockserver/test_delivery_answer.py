@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from mockserver import WIRES, Asked, Recording, Reply, Turn, Unencodable
-from mockserver.answer import answer_of
-from mockserver.script import named
+from mockserver.scripts.script import named
+from mockserver.sending.answer import answer_of
 
 from .helpers import THREE
 

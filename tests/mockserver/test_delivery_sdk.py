@@ -13,8 +13,8 @@ import pytest
 
 import mockserver
 from mockserver import Delivery, Fault, Insert, Pace, Reply, Server, Turn
-from mockserver.delivery import TRANSFERS, Byte, Edit, Random
-from mockserver.framing import Framing
+from mockserver.sending.delivery import TRANSFERS, Byte, Edit, Random
+from mockserver.sending.framing import Framing
 
 from .helpers import LIMIT
 

@@ -12,10 +12,11 @@ import pytest
 
 import mockserver
 from mockserver import WIRES, Delivery, Fault, Gate, Pace, Refused, Reply, Server, Turn
-from mockserver.delivery import Byte, Cuts, Random, Transfer
-from mockserver.exchange import Exchange
 from mockserver.frames import join
-from mockserver.sending import accepts_gzip
+from mockserver.scripts.script import named
+from mockserver.sending.delivery import Byte, Cuts, Random, Transfer
+from mockserver.sending.send import accepts_gzip
+from mockserver.serving.exchange import Exchange
 
 from .helpers import LIMIT, THREE, WIRE_NAMES, Answer, connection, fetch
 from .rawbytes import LINUX, RawClient, raw, raw_client
@@ -404,7 +405,7 @@ def test_a_reset_does_not_take_away_what_was_sent_before(server: Server) -> None
         client.ask()
         assert server.until(lambda: bool(server.exchanges) and bool(server.exchanges[0].writes), timeout=LIMIT)
         answer = client.read_all()
-    frames = WIRES["openai-chat"].frames(mockserver.script.named(reply, id="chatcmpl-mock1", model="m-asked"))
+    frames = WIRES["openai-chat"].frames(named(reply, id="chatcmpl-mock1", model="m-asked"))
     assert (answer.body, answer.ending) == (join(frames[:-3]), "reset")
 
 

@@ -11,8 +11,8 @@ from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver import eventstream
-from mockserver.eventstream import EventStreamError, HeaderValue, Message
+from mockserver.framings import eventstream
+from mockserver.framings.eventstream import EventStreamError, HeaderValue, Message
 
 from .strategies import LAW
 

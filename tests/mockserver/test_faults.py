@@ -8,12 +8,13 @@ from typing import Any, Final
 import pytest
 
 import mockserver
-from mockserver import WIRES, Delivery, Fault, Frame, Gate, Insert, Recording, Server, Turn, Unencodable, sse
-from mockserver.delivery import EDITS, FAULTS, Byte, Edit
-from mockserver.eventstream import Message, decode, encode
-from mockserver.faults import edited, edited_whole
+from mockserver import WIRES, Delivery, Fault, Frame, Gate, Insert, Recording, Server, Turn, Unencodable
 from mockserver.frames import join
-from mockserver.framing import Framing
+from mockserver.framings import sse
+from mockserver.framings.eventstream import Message, decode, encode
+from mockserver.sending.delivery import EDITS, FAULTS, Byte, Edit
+from mockserver.sending.faults import edited, edited_whole
+from mockserver.sending.framing import Framing
 
 from .helpers import LIMIT, THREE, WIRE_NAMES
 from .rawbytes import Raw, raw, raw_client

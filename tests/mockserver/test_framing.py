@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver import Frame, Unencodable, ndjson, sse
+from mockserver import Frame, Unencodable
 from mockserver.frames import join
-from mockserver.framing import Framing
+from mockserver.framings import ndjson, sse
+from mockserver.sending.framing import Framing
 
 from .strategies import LAW, names, texts
 

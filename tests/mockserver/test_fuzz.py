@@ -38,13 +38,13 @@ from mockserver import (
     Unencodable,
     Usage,
     Wire,
-    eventstream,
 )
-from mockserver.answer import answer_of, refusal
 from mockserver.frames import KINDS, join
-from mockserver.loader import load
+from mockserver.framings import eventstream
 from mockserver.recording import Recording
 from mockserver.reply import Block, characters
+from mockserver.scripts.loader import load
+from mockserver.sending.answer import answer_of, refusal
 from mockserver.wires import Asked, Decoded, aside_for, meant_wire, wire_for
 from mockserver.wires.base import dumps
 

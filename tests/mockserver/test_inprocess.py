@@ -16,9 +16,9 @@ import requests
 
 import mockserver
 from mockserver import WIRES, MockServerError, Reply, Server
+from mockserver.cassettes.inprocess import cassette
+from mockserver.cassettes.interaction import Arrival, dump, is_cassette, read, write
 from mockserver.frames import join
-from mockserver.inprocess import cassette
-from mockserver.interaction import Arrival, dump, is_cassette, read, write
 
 from .helpers import PATHS, THREE, question
 from .test_cassette import recorded

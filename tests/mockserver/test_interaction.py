@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from langchain_tests.conftest import CustomPersister, CustomSerializer
 
 from mockserver import CassetteError
-from mockserver.interaction import Arrival, Interaction, dump, interactions, is_cassette, read, write
+from mockserver.cassettes.interaction import Arrival, Interaction, dump, interactions, is_cassette, read, write
 
 from .strategies import LAW
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver import Frame, jsonarray
+from mockserver import Frame
 from mockserver.frames import join
+from mockserver.framings import jsonarray
 
 from .strategies import LAW, args
 

@@ -30,7 +30,7 @@ from mockserver import (
     WhenMessage,
     WhenMessages,
 )
-from mockserver.loader import load, load_script, parse_script
+from mockserver.scripts.loader import load, load_script, parse_script
 
 FULL = """
 turns:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mockserver import ScriptError
-from mockserver.loader import faults, load, load_script
+from mockserver.scripts.loader import faults, load, load_script
 
 TURN = "turns:\n- reply: hi\n"
 CALL = "turns:\n- reply:\n    tool_call:\n"

@@ -26,10 +26,10 @@ import pytest
 import mockserver
 import mockserver.cli
 from mockserver import CassetteError, Delivery, Fault, Gate, MockServerError, Pace, Reply, Server, Turn
-from mockserver.delivery import FaultKind, Point
-from mockserver.interaction import Ended, Interaction, dump, read, write
-from mockserver.recorder import Recorder
-from mockserver.tape import Tape
+from mockserver.cassettes.interaction import Ended, Interaction, dump, read, write
+from mockserver.cassettes.recorder import Recorder
+from mockserver.cassettes.tape import Tape
+from mockserver.sending.delivery import FaultKind, Point
 
 from .helpers import LIMIT, PATHS, THREE, Answer, Connection, ask, fetch, question
 

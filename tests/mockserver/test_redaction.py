@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import pytest
 
-from mockserver import WIRES, MockServerError, Reply, Text, ToolCall, eventstream, sse
+from mockserver import WIRES, MockServerError, Reply, Text, ToolCall
+from mockserver.cassettes.interaction import Arrival, Interaction, read
+from mockserver.cassettes.keyformats import FORMATS, is_mask
+from mockserver.cassettes.redaction import Redaction, credentials, public_host
+from mockserver.cassettes.tape import Tape
 from mockserver.frames import join
-from mockserver.interaction import Arrival, Interaction, read
-from mockserver.keyformats import FORMATS, is_mask
-from mockserver.redaction import Redaction, credentials, public_host
-from mockserver.tape import Tape
+from mockserver.framings import eventstream, sse
 
 from .helpers import PATHS, THREE
 from .test_streams import STREAMS

@@ -24,8 +24,9 @@ import httpx
 import pytest
 
 import mockserver
-from mockserver import Delivery, Exchange, Frame, Gate, Pace, Recording, Reply, Script, Server, Turn, When, incoming
-from mockserver.exchange import Journal
+from mockserver import Delivery, Exchange, Frame, Gate, Pace, Recording, Reply, Script, Server, Turn, When
+from mockserver.serving import incoming
+from mockserver.serving.exchange import Journal
 
 from .helpers import LIMIT, PATHS, THREE, Answer, Connection, ask, connection, keys, post, question
 from .rawbytes import LINUX

@@ -9,9 +9,10 @@ from typing import Any, Final
 import pytest
 from jsonschema import Draft202012Validator
 
-from mockserver import Delivery, Reply, Turn, When, WhenMessage, WhenMessages, loader
-from mockserver.shapes import Either, Made, Many, Map, Record, Shape
-from mockserver.yamlnodes import Flaws, parse
+from mockserver import Delivery, Reply, Turn, When, WhenMessage, WhenMessages
+from mockserver.scripts import loader
+from mockserver.scripts.shapes import Either, Made, Many, Map, Record, Shape
+from mockserver.scripts.yamlnodes import Flaws, parse
 
 from .test_loader import FULL
 from .test_loader_errors import BAD, MANY
@@ -49,7 +50,7 @@ def as_json(text: str) -> Any:
 
 
 def test_the_published_file_is_that_of_the_loader() -> None:
-    """After a change, `mockserver schema > mockserver/script.schema.json` brings it up to date."""
+    """After a change, `mockserver schema > mockserver/scripts/script.schema.json` brings it up to date."""
     assert loader.SCHEMA_FILE.read_text(encoding="utf-8") == loader.schema()
 
 

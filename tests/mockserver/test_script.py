@@ -25,8 +25,8 @@ from mockserver import (
     WhenMessage,
     WhenMessages,
 )
-from mockserver.matching import call_names
-from mockserver.script import as_turn, named
+from mockserver.scripts.matching import call_names
+from mockserver.scripts.script import as_turn, named
 from mockserver.wires import Message
 
 from .helpers import PATHS, ask, post, question

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 import mockserver
-from mockserver.loader import parse_script
+from mockserver.scripts.loader import parse_script, schema
 from mockserver.wires import wire_for
 
 from .helpers import PATHS, ask, question
@@ -73,7 +73,7 @@ def test_an_example_is_played(script: str, comment: str | None) -> None:
 
 def test_every_key_has_an_example() -> None:
     """The keys of the schema all stand in the examples."""
-    definitions = json.loads(mockserver.loader.schema())["$defs"]
+    definitions = json.loads(schema())["$defs"]
     known = {key for definition in definitions.values() for key in definition["properties"]} - {"$schema"}
     written = set(re.findall(r"([a-z_]+): ?", "".join(EXAMPLES)))
     assert known - written == set()

@@ -77,7 +77,7 @@ def test_reset_begins_anew() -> None:
         gate.open()
         server.reset()
         assert (server.exchanges, server.errors, gate.is_open) == ((), [], False)
-        assert server.connections == mockserver.space.Connections(open=0, peak=0, made=0, reused=0)
+        assert server.connections == mockserver.serving.space.Connections(open=0, peak=0, made=0, reused=0)
         assert text_at(server.url) == "a"
 
 
@@ -123,7 +123,7 @@ def test_connections_are_those_of_the_space() -> None:
             for client in (first, second, second):
                 client.send(path=f"/t/a{CHAT}")
                 assert client.answer().ending == "whole"
-            assert space.connections == mockserver.space.Connections(open=2, peak=2, made=2, reused=1)
+            assert space.connections == mockserver.serving.space.Connections(open=2, peak=2, made=2, reused=1)
             assert server.connections.made == 0
         assert space.until(lambda: space.connections.open == 0, timeout=LIMIT)
         assert space.connections.peak == 2

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai._streaming import SSEDecoder
 
-from mockserver import sse
-from mockserver.sse import Event
+from mockserver.framings import sse
+from mockserver.framings.sse import Event
 
 from .strategies import LAW
 

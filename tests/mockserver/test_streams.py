@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 import mockserver
-from mockserver import WIRES, Recording, Server, Turn, sse
-from mockserver.loader import load
+from mockserver import WIRES, Recording, Server, Turn
+from mockserver.framings import sse
+from mockserver.scripts.loader import load
 
 from .helpers import fetch
 

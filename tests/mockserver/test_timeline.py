@@ -7,8 +7,9 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 import mockserver
-from mockserver import Delivery, Fault, Gate, MockServerError, Pace, Refused, Reply, Turn, When, inspection, timeline
-from mockserver.timeline import Mark, Timeline
+from mockserver import Delivery, Fault, Gate, MockServerError, Pace, Refused, Reply, Turn, When
+from mockserver.drawing import inspection, timeline
+from mockserver.drawing.timeline import Mark, Timeline
 
 from .helpers import RICH, THREE, ask, fetch
 

@@ -30,8 +30,8 @@ from mockserver import (
     Usage,
 )
 from mockserver.frames import join
-from mockserver.loader import load
 from mockserver.reply import Block, Citation
+from mockserver.scripts.loader import load
 from mockserver.wires import Decoded, wire_for
 from mockserver.wires.base import dumps
 

@@ -26,11 +26,10 @@ from mockserver import (
     ToolCall,
     Turn,
     Usage,
-    eventstream,
-    sse,
 )
+from mockserver.framings import eventstream, sse
 from mockserver.reply import Citation
-from mockserver.wires import bedrock
+from mockserver.wires.bedrock import common as bedrock
 
 from ..helpers import LIMIT, RICH, THREE
 

@@ -29,13 +29,14 @@ from mockserver import (
     Turn,
     Unencodable,
     Usage,
-    eventstream,
 )
 from mockserver.frames import join
-from mockserver.loader import load
+from mockserver.framings import eventstream
 from mockserver.reply import Block, Citation
-from mockserver.wires import Decoded, Message, bedrock, wire_for
+from mockserver.scripts.loader import load
+from mockserver.wires import Decoded, Message, wire_for
 from mockserver.wires.base import dumps
+from mockserver.wires.bedrock import common as bedrock
 
 from ..strategies import LAW, args, calls, names, pieces, texts
 

@@ -31,7 +31,7 @@ from mockserver import (
     Usage,
 )
 from mockserver.reply import Block, Citation
-from mockserver.wires import bedrock
+from mockserver.wires.bedrock import common as bedrock
 
 from ..helpers import LIMIT
 

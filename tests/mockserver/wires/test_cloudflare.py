@@ -8,21 +8,9 @@ import pytest
 from hypothesis import given
 
 import mockserver
-from mockserver import (
-    WIRES,
-    Delivery,
-    Fault,
-    Reasoning,
-    Refused,
-    Reply,
-    Request,
-    Text,
-    ToolCall,
-    Turn,
-    Unencodable,
-    sse,
-)
+from mockserver import WIRES, Delivery, Fault, Reasoning, Refused, Reply, Request, Text, ToolCall, Turn, Unencodable
 from mockserver.frames import join
+from mockserver.framings import sse
 from mockserver.wires import Message, wire_for
 
 from ..helpers import ask

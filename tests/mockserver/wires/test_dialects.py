@@ -9,9 +9,9 @@ import yaml
 
 from mockserver import WIRES, Request
 from mockserver.errors import MockServerError
-from mockserver.loader import load
+from mockserver.scripts.loader import load
 from mockserver.wires import OpenAIChat, meant_wire, recorded_wire, wire_for
-from mockserver.wires.dialects import dialects, read
+from mockserver.wires.chat.dialects import dialects, read
 
 STREAMS: Final = Path(__file__).parents[4] / "shared" / "streams"
 FILES: Final = sorted(STREAMS.glob("*-chat-*.yaml"))

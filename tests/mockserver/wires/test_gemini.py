@@ -31,8 +31,8 @@ from mockserver import (
     Usage,
 )
 from mockserver.frames import join
-from mockserver.loader import load
 from mockserver.reply import Block
+from mockserver.scripts.loader import load
 from mockserver.wires import Decoded, Message, Wire, aside_for, meant_wire, wire_for
 
 from ..helpers import LIMIT, ask

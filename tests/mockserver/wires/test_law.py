@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver import WIRES, Reasoning, Refusal, Reply, Text, ToolCall, Unencodable, sse
+from mockserver import WIRES, Reasoning, Refusal, Reply, Text, ToolCall, Unencodable
 from mockserver.frames import join
+from mockserver.framings import sse
 from mockserver.reply import FINISH_REASONS
 from mockserver.wires import Decoded
 

@@ -9,20 +9,7 @@ import pytest
 from ollama import ChatResponse
 
 import mockserver
-from mockserver import (
-    WIRES,
-    Delivery,
-    Fault,
-    Insert,
-    Reasoning,
-    Refused,
-    Reply,
-    Server,
-    Text,
-    ToolCall,
-    Turn,
-    Usage,
-)
+from mockserver import WIRES, Delivery, Fault, Insert, Reasoning, Refused, Reply, Server, Text, ToolCall, Turn, Usage
 
 from ..helpers import LIMIT
 

@@ -22,12 +22,12 @@ from mockserver import (
     ToolCall,
     Unencodable,
     Usage,
-    sse,
 )
 from mockserver.frames import join
+from mockserver.framings import sse
 from mockserver.reply import Block
 from mockserver.wires import Decoded, OpenAIChat
-from mockserver.wires.dialects import Dialect
+from mockserver.wires.chat.dialects import Dialect
 
 from ..helpers import THREE
 from ..strategies import LAW, names, pieces, texts

@@ -12,7 +12,7 @@ from openai.types.chat import completion_create_params
 import mockserver
 from mockserver import WIRES, Refused, Request, Server
 from mockserver.wires import Message, OpenAIChat, aside_for
-from mockserver.wires.chat_request import PARAMETERS
+from mockserver.wires.chat.request import PARAMETERS
 
 from ..helpers import LIMIT, THREE
 

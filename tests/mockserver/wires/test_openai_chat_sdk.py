@@ -9,21 +9,8 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 import mockserver
-from mockserver import (
-    WIRES,
-    Citation,
-    Delivery,
-    Fault,
-    Insert,
-    Refusal,
-    Refused,
-    Reply,
-    Server,
-    Text,
-    ToolCall,
-    Turn,
-    sse,
-)
+from mockserver import WIRES, Citation, Delivery, Fault, Insert, Refusal, Refused, Reply, Server, Text, ToolCall, Turn
+from mockserver.framings import sse
 
 from ..helpers import LIMIT, RICH, THREE
 

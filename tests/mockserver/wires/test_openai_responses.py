@@ -23,9 +23,9 @@ from mockserver import (
     ToolCall,
     Unencodable,
     Usage,
-    sse,
 )
 from mockserver.frames import Frame, join
+from mockserver.framings import sse
 from mockserver.reply import Block
 from mockserver.wires import Decoded, recorded_wire, wire_for
 from mockserver.wires.base import dumps

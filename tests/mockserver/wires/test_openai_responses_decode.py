@@ -23,7 +23,7 @@ from mockserver import (
     Turn,
     Usage,
 )
-from mockserver.loader import load
+from mockserver.scripts.loader import load
 from mockserver.wires import Decoded
 
 from ..helpers import ask

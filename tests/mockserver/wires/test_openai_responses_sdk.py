@@ -29,8 +29,8 @@ from mockserver import (
     ToolCall,
     Turn,
     Usage,
-    sse,
 )
+from mockserver.framings import sse
 
 from ..helpers import LIMIT, THREE
 

@@ -25,9 +25,9 @@ from mockserver import (
     Turn,
     Unencodable,
     Usage,
-    sse,
 )
 from mockserver.frames import join
+from mockserver.framings import sse
 from mockserver.wires import Message, wire_for
 
 from ..helpers import ask

@@ -1,0 +1,1 @@
+"""Recorded streams: their format, the recorder, and how they are played."""

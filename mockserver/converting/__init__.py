@@ -1,0 +1,1 @@
+"""Between scripts, cassettes, and the formats of others."""

@@ -1,0 +1,1 @@
+"""How streams are cut into frames, both ways, without I/O."""

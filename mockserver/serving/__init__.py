@@ -1,0 +1,1 @@
+"""The server, its spaces, its journal, and the admin path."""

@@ -1,0 +1,1 @@
+"""Amazon Bedrock: Converse, and Anthropic's models by InvokeModel."""

@@ -1,0 +1,1 @@
+"""OpenAI Chat Completions, and the dialects of compatible providers."""
