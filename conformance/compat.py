@@ -40,3 +40,11 @@ def position(message: BaseMessage) -> str | None:
 
 def invalid_tool_calls(message: BaseMessage) -> list[Any]:
     return list(message.invalid_tool_calls) if isinstance(message, AIMessage) else []
+
+
+def content_blocks(message: BaseMessage) -> list[Any]:
+    """The standard blocks of a message (langchain-core 1.0 and later); none where its content is not understood."""
+    try:
+        return list(getattr(message, "content_blocks", ()))
+    except Exception:  # noqa: BLE001 - translators of packages meet what they have not foreseen
+        return []

@@ -84,6 +84,11 @@ class Probe:
             self._models[key] = self.target.build(self.server.url, **fields)
         return self._models[key]
 
+    def speak(self, family: str) -> None:
+        """Build the model from now on so that it speaks the wire of this family."""
+        self.target = self.target.speaking(family)
+        self._models.clear()
+
     def play(self, *answers: Reply | Turn | mockserver.Refused | Callable[[mockserver.Asked], Any]) -> None:
         """Script the server: answers in order, or one function from the request to its answer."""
         self.server.play(answers[0] if len(answers) == 1 and callable(answers[0]) else answers)  # type: ignore[arg-type]
@@ -135,10 +140,10 @@ class Probe:
         self._streams.append(stream)
         return stream
 
-    def with_tools(self, tools: Sequence[BaseTool]) -> Runnable[Any, Any]:
-        """The model with tools bound."""
+    def with_tools(self, tools: Sequence[BaseTool | dict[str, Any]], **fields: Any) -> Runnable[Any, Any]:
+        """The model, with `fields` set on it, with tools bound."""
         try:
-            return self.model().bind_tools(tools)
+            return self.model(**fields).bind_tools(tools)
         except Exception as error:
             raise Broken("bind_tools takes tools", f"it raised {describe_error(error)}") from error
 

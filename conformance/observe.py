@@ -1,7 +1,7 @@
 """What a message says, in a form in which two messages can be compared."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import add
 from typing import Any, Final
@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from mockserver import Exchange
 
 from .calls import End, Stream
-from .compat import RUN_ID_PREFIXES, invalid_tool_calls, text_of
+from .compat import RUN_ID_PREFIXES, content_blocks, invalid_tool_calls, text_of
 from .verdict import Broken
 from .wording import brief
 
@@ -47,8 +47,14 @@ def joined(chunks: Iterable[Any]) -> str:
 
 
 def finish_of(message: BaseMessage) -> Any:
-    """The finish reason of a message, wherever its package keeps it."""
-    return next((message.response_metadata[key] for key in FINISH_KEYS if message.response_metadata.get(key)), None)
+    """The finish reason of a message, wherever its package keeps it.
+
+    OpenAI Responses has a status in its place, and beside the status `incomplete` a reason.
+    """
+    metadata = message.response_metadata
+    details = metadata.get("incomplete_details")
+    places = [*(metadata.get(key) for key in FINISH_KEYS), details.get("reason") if isinstance(details, dict) else None]
+    return next((place for place in [*places, metadata.get("status")] if place), None)
 
 
 def usage_of(message: BaseMessage) -> dict[str, Any] | None:
@@ -92,6 +98,45 @@ def _part(part: Mapping[str, Any]) -> tuple[str, str]:
             return "reasoning", said
     rest = {key: value for key, value in part.items() if key not in ("type", "index")}
     return kind, json.dumps(rest, sort_keys=True, default=str)
+
+
+_REASONING: Final = ("thinking", "reasoning", "reasoning_content")
+"""Types of content parts that hold reasoning, and the keys and fields in which packages keep it."""
+
+
+def reasoning_of(message: BaseMessage) -> str:
+    """The reasoning in a message, wherever its package keeps it: in content, in a field, in standard blocks."""
+    parts = [message.content] if isinstance(message.content, str) else message.content
+    fields = [message.additional_kwargs.get(name) for name in _REASONING]
+    places = (_reasoning_among(parts), fields, _reasoning_among(content_blocks(message)))
+    return next((said for place in places if (said := _thought(place))), "")
+
+
+def _reasoning_among(parts: Iterable[Any]) -> list[Any]:
+    return [part for part in parts if isinstance(part, Mapping) and part.get("type") in _REASONING]
+
+
+def _thought(value: object) -> str:
+    """All that a part or field says, its summary before what follows."""
+    if isinstance(value, list):
+        return "".join(map(_thought, value))
+    if isinstance(value, Mapping):
+        return "".join(_thought(value.get(key)) for key in (*_REASONING, "summary", "content", "text"))
+    return value if isinstance(value, str) else ""
+
+
+def leaves(value: object) -> Iterator[str]:
+    """All texts in content and metadata of a message, at any depth; the keys of mappings too."""
+    if isinstance(value, AIMessage):
+        yield from leaves([value.content, value.tool_calls, value.additional_kwargs, value.response_metadata])
+    elif isinstance(value, Mapping):
+        yield from map(str, value)
+        yield from leaves(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from leaves(each)
+    elif isinstance(value, str):
+        yield value
 
 
 def facets(message: AIMessage) -> dict[str, Any]:

@@ -35,6 +35,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="JSON",
         help="constructor arguments for --chat-model, as a JSON object",
     )
+    group.addoption(
+        "--cassette",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="run the rules of REPLAY alone, on the recorded answers in this cassette (vcrpy's YAML) or in all of a "
+        "folder; may be repeated",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,6 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Session(config), "conformance-session")
     elif config.getoption("--chat-model-kwargs") is not None:
         raise pytest.UsageError("--chat-model-kwargs goes with --chat-model")
+    elif config.getoption("--cassette"):
+        raise pytest.UsageError("--cassette goes with --chat-model")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import pytest
 
-from mockserver import MockServerError
+from mockserver import CassetteError, MockServerError
 
-from . import wording
+from . import cassettes, wording
 from .bench import Benches
 from .build import TargetError
 from .integrations import StanzaError, of_project
@@ -27,6 +27,8 @@ from .verdict import Result
 
 ROOT: Final = "conformance"
 """First part of all node ids."""
+REPLAY: Final = "REPLAY"
+"""The area of the rules that are all that runs on chosen cassettes."""
 _TOLD: Final = f"Captured {ROOT} call"
 """The section of a report that holds the text of a SHOULD; pytest adds what the model printed after it."""
 HIDDEN: Final = ("*_PROXY", "*_proxy", "LANGCHAIN_*", "LANGSMITH_*")
@@ -68,6 +70,9 @@ def _resolve(config: pytest.Config) -> tuple[Target, ...]:
             found = [resolve(spec, kwargs, stanzas) for spec in specs]
     except (StanzaError, TargetError, MockServerError) as error:
         raise pytest.UsageError(str(error)) from None
+    if paths := config.getoption("--cassette"):
+        played = replace(_cassettes(folder, paths), chosen=True)
+        found = [replace(each, cassettes=played) for each in found]
     labels = [each.label for each in found]
     return tuple(_renamed(each) if labels.count(each.label) > 1 else each for each in found)
 
@@ -75,6 +80,13 @@ def _resolve(config: pytest.Config) -> tuple[Target, ...]:
 def _renamed(target: Target) -> Target:
     """Two models of one name are told apart by their modules."""
     return replace(target, label=target.spec.replace(":", "."))
+
+
+def _cassettes(folder: Path, paths: Sequence[str]) -> cassettes.Cassettes:
+    try:
+        return cassettes.load([folder / path for path in paths])
+    except CassetteError as error:
+        raise pytest.UsageError("\n".join(f"--cassette: {line}" for line in str(error).splitlines())) from None
 
 
 def _kwargs(text: str | None) -> dict[str, Any]:
@@ -143,7 +155,9 @@ class Session:
         return None
 
     def pytest_report_header(self) -> list[str]:
-        return [self._summary.header(target) for target in self._targets]
+        played = self._targets[0].cassettes
+        cassettes = [f"cassettes: {played.count} recorded interactions"] if played.chosen else []
+        return [*(self._summary.header(target) for target in self._targets), *cassettes]
 
     def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         if self._config.get_verbosity() > 0:
@@ -182,6 +196,8 @@ def _cells(targets: Sequence[Target]) -> Iterator[tuple[str, Item]]:
     """All items with their node ids."""
     for target in targets:
         for item in items(target):
+            if target.cassettes.chosen and item.rule.area != REPLAY:
+                continue
             yield f"{ROOT}::{target.label}::{item.name}", item
 
 

@@ -13,6 +13,7 @@ from mockserver import WIRES, Reply, Wire
 
 from . import compat
 from .build import TargetError, from_class, from_factory, from_instance, no_stanza
+from .cassettes import Cassettes, own_cassettes
 from .catalogue import Form
 from .integrations import Stanza, shipped
 from .wording import describe_error
@@ -28,6 +29,8 @@ class Target:
         make: builds the model for a server's URL and further constructor arguments.
         wire: what it speaks.
         stanza: how it is built.
+        extra: constructor arguments of the user's.
+        cassettes: the recordings that it is tried on.
     """
 
     spec: str
@@ -37,6 +40,23 @@ class Target:
     stanza: Stanza
     model_class: type[BaseChatModel]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    cassettes: Cassettes = field(default_factory=own_cassettes)
+
+    @property
+    def families(self) -> Mapping[str, str]:
+        """The wires that it speaks, by their families."""
+        return {WIRES[name].family: name for name in (*self.stanza.also, self.wire.name)}
+
+    def speaking(self, family: str) -> "Target":
+        """The same model, built so that it speaks the wire of this family."""
+        name = self.families[family]
+        if name == self.wire.name:
+            return self
+
+        def make(url: str, **fields: Any) -> BaseChatModel:
+            return self.make(url, **{**self.stanza.choosing(name, url), **fields})
+
+        return replace(self, wire=WIRES[name], make=make)
 
     def build(self, url: str, **fields: Any) -> BaseChatModel:
         """A new instance, aimed at `url`; `fields` are set on it over what stanza and user give."""
@@ -176,12 +196,13 @@ def _checked(spec: str, stanza: Stanza, kwargs: Mapping[str, Any], make: Callabl
         of_class = _stanza_of(type(model), {}) or Stanza()
         name = stanza.wire or of_class.wire
         wire = WIRES[name] if name else _heard(spec, model, server)
+    hidden = tuple(dict.fromkeys(stanza.clear_env + of_class.clear_env))
     return Target(
         spec=spec,
         label=spec.partition(":")[2],
         make=make,
         wire=wire,
-        stanza=replace(stanza, clear_env=tuple(dict.fromkeys(stanza.clear_env + of_class.clear_env))),
+        stanza=replace(stanza, clear_env=hidden, also={**of_class.also, **stanza.also}),
         model_class=type(model),
         extra=kwargs,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from langchain_core.messages import BaseMessage
 
+from .cassettes import Recorded
 from .catalogue import Form, Level, Rule
 from .verdict import Broken, Result, Tally
 
@@ -30,6 +31,7 @@ _METHODS: Final = {
     "BATCH": "batch",
     "EVENTS": "stream_events",
     "DEFAULT": "stream",
+    "REPLAY": "stream",
 }
 
 
@@ -76,7 +78,11 @@ def failure(rule: Rule, level: Level, who: str, facts: Iterable[tuple[str, str]]
 def rerun(item: "Item") -> str:
     """The command that runs this item again."""
     kwargs = f" --chat-model-kwargs={shlex.quote(json.dumps(dict(item.target.extra)))}" if item.target.extra else ""
-    return f"pytest --chat-model={item.target.spec}{kwargs} -k {item.name}"
+    recorded = item.case.value
+    if not isinstance(recorded, Recorded):
+        return f"pytest --chat-model={item.target.spec}{kwargs} -k {item.name}"
+    name = item.name.removesuffix(recorded.label) + recorded.alone
+    return f"pytest --chat-model={item.target.spec}{kwargs} --cassette={shlex.quote(recorded.path)} -k {name}"
 
 
 def script(script: "Script", wire: str, exchanges: tuple["Exchange", ...]) -> str:
@@ -127,6 +133,8 @@ def summary(target: "Target", version: str, tallies: Mapping[str, Tally], rules:
         rest = f"   ({silent} not applicable)" if silent else ""
         told = f"{held:>2} of {len(ran):>2} rules hold" if ran else "nothing to judge"
         yield f"  {area.ljust(_LABEL)}{told}{rest}"
+    if target.cassettes.chosen and (left_out := target.cassettes.others(target.families)):
+        yield f"  {'cassettes'.ljust(_LABEL)}not applicable are {left_out}"
     for note in (note for tally in tallies.values() for note in tally.notes):
         yield f"  {'methods'.ljust(_LABEL)}{note}"
     for title, verdict in _LISTED:

@@ -18,7 +18,7 @@ from mockserver import WIRES
 KEY: Final = "conformance-placeholder"
 """Stands where a provider's key would; it opens nothing."""
 CAPABILITIES: Final = ("stream", "tools", "usage", "stop")
-_KEYS: Final = ("wire", "kwargs", "clear_env", "lacks")
+_KEYS: Final = ("wire", "kwargs", "clear_env", "lacks", "also")
 
 
 class StanzaError(Exception):
@@ -35,17 +35,27 @@ class Stanza:
             slash at its end) and a placeholder key.
         clear_env: patterns of environment variables that are hidden while the suite runs.
         lacks: capabilities (of `CAPABILITIES`) that the model does not claim.
+        also: further wires that it speaks, each with the constructor arguments that choose it, written as `kwargs` are.
     """
 
     wire: str | None = None
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     clear_env: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
+    also: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def arguments(self, url: str) -> dict[str, Any]:
         """The constructor arguments for a server at `url`."""
-        filled: dict[str, Any] = _fill(dict(self.kwargs), {"url": url, "key": KEY})
-        return filled
+        return _filled(self.kwargs, url)
+
+    def choosing(self, wire: str, url: str) -> dict[str, Any]:
+        """The further arguments with which it speaks a wire of `also`; none for its own wire."""
+        return _filled(self.also.get(wire, {}), url)
+
+
+def _filled(arguments: Mapping[str, Any], url: str) -> dict[str, Any]:
+    filled: dict[str, Any] = _fill(dict(arguments), {"url": url, "key": KEY})
+    return filled
 
 
 def _fill(value: Any, places: Mapping[str, str]) -> Any:
@@ -121,7 +131,29 @@ def parse(stanza: Mapping[str, Any], where: str) -> Stanza:
             raise StanzaError(f"{where}: {name} is a list of strings, not {value!r}")
     if unknown := [name for name in lists["lacks"] if name not in CAPABILITIES]:
         raise StanzaError(f"{where}: lacks holds {', '.join(CAPABILITIES)}, not {unknown[0]!r}")
-    return Stanza(wire=wire, kwargs=kwargs, clear_env=tuple(lists["clear_env"]), lacks=tuple(lists["lacks"]))
+    return Stanza(
+        wire=wire,
+        kwargs=kwargs,
+        clear_env=tuple(lists["clear_env"]),
+        lacks=tuple(lists["lacks"]),
+        also=_also(stanza.get("also", {}), where),
+    )
+
+
+def _also(tables: object, where: str) -> dict[str, Mapping[str, Any]]:
+    """The arguments for each further wire.
+
+    Raises:
+        StanzaError: a wire or what stands under it is not right.
+    """
+    if not isinstance(tables, dict):
+        raise StanzaError(f"{where}: also is a table for each further wire, not {tables!r}")
+    for wire, table in tables.items():
+        if wire not in WIRES:
+            raise StanzaError(f"{where}: also names wires (of {', '.join(WIRES)}), not {wire!r}")
+        if not isinstance(table, dict) or list(table) != ["kwargs"] or not isinstance(table["kwargs"], dict):
+            raise StanzaError(f"{where}: also.{wire} holds kwargs, a table of constructor arguments, not {table!r}")
+    return {wire: table["kwargs"] for wire, table in tables.items()}
 
 
 def example(name: str, arguments: Mapping[str, str]) -> str:

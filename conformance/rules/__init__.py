@@ -11,6 +11,7 @@ from . import (  # noqa: I001 - the order of the areas is that of the catalogue
     batch,
     events,
     default,
+    replay,
 )
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "default",
     "events",
     "invoke",
+    "replay",
     "stream",
     "stream_frames",
     "stream_size",

@@ -52,6 +52,14 @@ def _output(event: dict[str, Any]) -> AIMessage:
     return output
 
 
+def model_output(events: list[dict[str, Any]]) -> AIMessage:
+    """The message of the model's one end event."""
+    ends = [event for event in events if event["event"] == FINISH]
+    if len(ends) != 1:
+        raise Broken(f"one {FINISH}", _counted(_names(events)))
+    return _output(ends[0])
+
+
 @rule(
     "EVENTS-01",
     MUST,

@@ -129,4 +129,11 @@ BROKEN: Final = (
     _broken("default:PretendsToStream", "DEFAULT-01"),
     _broken("default:AlwaysStreams", "DEFAULT-01"),
     _broken("default:OpensStreamsOnTheLoop", "DEFAULT-02", "ASYNC-01", "ASYNC-02", perhaps="ASYNC-04"),
+    _broken("replay:CountsReasoningTwice", "REPLAY-01"),
+    _broken("replay:ThinksAloud", "REPLAY-01", "REPLAY-04"),
+    _broken("replay:EndsWhereTheConnectionDoes", "REPLAY-01", "STREAM-12", "STREAM-13", "EVENTS-09"),
+    _broken("replay:ForgetsReasoningInAsync", "REPLAY-02"),
+    _broken("replay:DecodesEachSegment", "REPLAY-03"),
+    _broken("replay:TakesSegmentsForEvents", "REPLAY-03"),
+    _broken("replay:DropsReasoning", "REPLAY-04"),
 )

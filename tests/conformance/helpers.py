@@ -90,7 +90,8 @@ def refused_exchange(why: str) -> Exchange:
 def post(url: str, text: str = "hi", *, stream: bool = False) -> httpx.Response:
     """A request as an OpenAI client makes it."""
     body = {"model": "m", "messages": [{"role": "user", "content": text}], "stream": stream}
-    return httpx.post(f"{url}/v1/chat/completions", content=json.dumps(body), timeout=LIMIT)
+    headers = {"authorization": "Bearer key"}
+    return httpx.post(f"{url}/v1/chat/completions", content=json.dumps(body), headers=headers, timeout=LIMIT)
 
 
 class Latch:

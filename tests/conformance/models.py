@@ -24,7 +24,8 @@ class Speaking(BaseChatModel):
 
     def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
         asked = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": str(messages[-1].content)}]}
-        text = httpx.post(self.endpoint + self.path, json=asked).text
+        headers = {"authorization": "Bearer key", "x-api-key": "key", "anthropic-version": "2023-06-01"}
+        text = httpx.post(self.endpoint + self.path, json=asked, headers=headers).text
         return ChatResult(generations=[ChatGeneration(message=AIMessage(content=text))])
 
 

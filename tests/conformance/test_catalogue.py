@@ -11,7 +11,7 @@ from conformance.catalogue import MUST, Rule, rule, rules
 from conformance.item import items
 from conformance.target import Target, resolve
 
-AREAS: Final = {"INVOKE": 9, "STREAM": 18, "ASYNC": 6, "BATCH": 9, "EVENTS": 12, "DEFAULT": 3}
+AREAS: Final = {"INVOKE": 9, "STREAM": 18, "ASYNC": 6, "BATCH": 9, "EVENTS": 12, "DEFAULT": 3, "REPLAY": 4}
 """Areas in the order of the catalogue, each with its number of rules."""
 SPECS: Final = ("langchain_openai:ChatOpenAI", "langchain_anthropic:ChatAnthropic")
 """One class of each wire."""

@@ -42,7 +42,7 @@ def test_a_rule_is_explained(capsys: Output, id: str) -> None:
         (["rules", "INVOKE", "btach"], "conformance: there is no area BTACH; did you mean BATCH?\n"),
         (
             ["rules", "xyz"],
-            "conformance: there is no area XYZ; known: ASYNC, BATCH, DEFAULT, EVENTS, INVOKE, STREAM\n",
+            "conformance: there is no area XYZ; known: ASYNC, BATCH, DEFAULT, EVENTS, INVOKE, REPLAY, STREAM\n",
         ),
         (["explain", "STREM-08"], "conformance: there is no rule STREM-08; did you mean STREAM-08?\n"),
         (["explain", "invok-03"], "conformance: there is no rule INVOK-03; did you mean INVOKE-03?\n"),

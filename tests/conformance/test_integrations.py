@@ -14,6 +14,7 @@ STANZA = """
 wire = "openai-chat"
 kwargs = { model = "m" }
 """
+KNOWN = ", ".join(WIRES)
 PARROT = {"shop:Parrot": Stanza(wire="openai-chat", kwargs={"model": "m"})}
 
 
@@ -59,10 +60,23 @@ def test_places_are_filled_at_any_depth() -> None:
 
 def test_stanzas_are_parsed() -> None:
     """All keys may be given, and all may be left out."""
-    whole = {"wire": "openai-chat", "kwargs": {"a": {"b": 1}}, "clear_env": ["A_*"], "lacks": list(CAPABILITIES)}
-    assert parse(whole, "here") == Stanza(
-        wire="openai-chat", kwargs={"a": {"b": 1}}, clear_env=("A_*",), lacks=CAPABILITIES
+    whole = {
+        "wire": "openai-chat",
+        "kwargs": {"a": {"b": 1}},
+        "clear_env": ["A_*"],
+        "lacks": list(CAPABILITIES),
+        "also": {"openai-responses": {"kwargs": {"c": "{key}"}}},
+    }
+    stanza = parse(whole, "here")
+    assert stanza == Stanza(
+        wire="openai-chat",
+        kwargs={"a": {"b": 1}},
+        clear_env=("A_*",),
+        lacks=CAPABILITIES,
+        also={"openai-responses": {"c": "{key}"}},
     )
+    assert stanza.choosing("openai-responses", "http://a") == {"c": KEY}
+    assert stanza.choosing("openai-chat", "http://a") == {}
     assert parse({}, "here") == Stanza()
 
 
@@ -71,12 +85,22 @@ def test_stanzas_are_parsed() -> None:
     [
         ({"kwarg": {}}, "unknown key 'kwarg'; did you mean 'kwargs'?"),
         ({"wire": "openai-chat", "clearenv": []}, "unknown key 'clearenv'; did you mean 'clear_env'?"),
-        ({"zzz": 1}, "unknown key 'zzz'; known here: wire, kwargs, clear_env, lacks"),
-        ({"wire": "openai"}, "wire is one of openai-chat, anthropic-messages, not 'openai'"),
-        ({"wire": 1}, "wire is one of openai-chat, anthropic-messages, not 1"),
+        ({"zzz": 1}, "unknown key 'zzz'; known here: wire, kwargs, clear_env, lacks, also"),
+        ({"wire": "openai"}, f"wire is one of {KNOWN}, not 'openai'"),
+        ({"wire": 1}, f"wire is one of {KNOWN}, not 1"),
         ({"kwargs": ["a"]}, "kwargs is a table of constructor arguments, not ['a']"),
         ({"clear_env": "A_*"}, "clear_env is a list of strings, not 'A_*'"),
         ({"lacks": [1]}, "lacks is a list of strings, not [1]"),
+        ({"also": ["openai-responses"]}, "also is a table for each further wire, not ['openai-responses']"),
+        ({"also": {"openai": {}}}, f"also names wires (of {KNOWN}), not 'openai'"),
+        (
+            {"also": {"openai-responses": {"x": 1}}},
+            "also.openai-responses holds kwargs, a table of constructor arguments, not {'x': 1}",
+        ),
+        (
+            {"also": {"openai-responses": {"kwargs": 1}}},
+            "also.openai-responses holds kwargs, a table of constructor arguments, not {'kwargs': 1}",
+        ),
         ({"lacks": ["tools", "async"]}, "lacks holds stream, tools, usage, stop, not 'async'"),
     ],
 )
@@ -165,7 +189,7 @@ def test_the_example_can_be_pasted() -> None:
     text = example("shop.birds:Parrot", {"model": '"…"', "base_url": '"{url}/v1"', "n": "1"})
     assert text == (
         '[tool.conformance.models."shop.birds:Parrot"]\n'
-        'wire = "openai-chat"   # one of: openai-chat, anthropic-messages\n'
+        f'wire = "openai-chat"   # one of: {KNOWN}\n'
         'kwargs = { model = "…", base_url = "{url}/v1", n = 1 }'
     )
     stanza = tomllib.loads(text)["tool"]["conformance"]["models"]["shop.birds:Parrot"]

@@ -12,6 +12,8 @@ from conformance.observe import (
     finish_of,
     is_run_id,
     joined,
+    leaves,
+    reasoning_of,
     summed,
     unasked,
     usage_of,
@@ -61,6 +63,20 @@ def test_finish_reasons_are_found_under_each_key(key: str) -> None:
     """The finish reason is found wherever a package keeps it, past keys that are empty."""
     others = {other: None for other in FINISH_KEYS if other != key}
     assert finish_of(AIMessage(content="", response_metadata={**others, key: "stop"})) == "stop"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ({"status": "completed"}, "completed"),
+        ({"status": "completed", "incomplete_details": None}, "completed"),
+        ({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, "max_output_tokens"),
+        ({"status": "completed", "finish_reason": "stop"}, "stop"),
+    ],
+)
+def test_a_status_is_a_finish_reason(metadata: dict[str, Any], told: str) -> None:
+    """Of OpenAI Responses: the status, or why it is incomplete; where no key of the others holds one."""
+    assert finish_of(AIMessage(content="", response_metadata=metadata)) == told
 
 
 @pytest.mark.parametrize("metadata", [{}, {"finish_reason": None}, {"finish_reason": ""}, {"reason": "stop"}])
@@ -121,6 +137,36 @@ def test_no_usage_is_none(message: Any) -> None:
 def test_content_is_told_by_type(content: Any, told: list[tuple[str, str]]) -> None:
     """Adjacent texts are one, empty ones and tool calls say nothing, and an index is no content."""
     assert content_of(AIMessage(content=content)) == told
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (AIMessage(content="a"), ""),
+        (AIMessage(content=["a", {"type": "text", "text": "b"}]), ""),
+        (AIMessage(content=[{"type": "thinking", "thinking": "a", "signature": "s"}, "x"]), "a"),
+        (AIMessage(content=[{"type": "reasoning", "reasoning": "a"}, {"type": "reasoning", "reasoning": "b"}]), "ab"),
+        (AIMessage(content=[{"type": "reasoning", "summary": [{"text": "a"}], "content": [{"text": "b"}]}]), "ab"),
+        (AIMessage(content=[{"type": "reasoning_content", "reasoning_content": {"text": "a"}}]), "a"),
+        (AIMessage(content="x", additional_kwargs={"reasoning_content": "a"}), "a"),
+        (AIMessage(content="x", additional_kwargs={"reasoning": {"summary": [{"text": "a"}]}}), "a"),
+        (AIMessage(content="x", additional_kwargs={"reasoning": None}), ""),
+    ],
+)
+def test_reasoning_is_found_in_each_place(message: AIMessage, said: str) -> None:
+    """In parts of the content, or in a field of its own."""
+    assert reasoning_of(message) == said
+
+
+def test_leaves_of_a_message() -> None:
+    """All texts and keys in it, at any depth."""
+    message = AIMessage(
+        content=[{"type": "text", "text": "a"}],
+        tool_calls=[call({"x": [1, "b"]})],
+        additional_kwargs={"k": ("c", None)},
+    )
+    assert {"type", "text", "a", "f", "x", "b", "1", "k", "c"} <= set(leaves(message))
+    assert list(leaves(1)) == []
 
 
 def test_facets_of_a_message() -> None:

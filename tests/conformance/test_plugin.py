@@ -86,7 +86,7 @@ def test_node_ids_can_be_pasted_back(folder: pytest.Pytester) -> None:
     ids = [line for line in listed if line.startswith("conformance::")]
     assert len(ids) == len(set(ids)) > 100
     assert "conformance::ReferenceChat::STREAM-08-async-repeated" in ids
-    run(folder, REFERENCE, ids[-1]).assert_outcomes(passed=1)
+    run(folder, REFERENCE, "conformance::ReferenceChat::STREAM-08-async-repeated").assert_outcomes(passed=1)
     run(folder, REFERENCE, "conformance::ReferenceChat", "-k", "BATCH-02").assert_outcomes(passed=2)
 
 

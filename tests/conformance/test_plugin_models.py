@@ -117,7 +117,8 @@ def test_bad_input(folder: pytest.Pytester, arguments: list[str], told: str) -> 
     ("setting", "told"),
     [
         ('wier = "openai-chat"', "*unknown key 'wier'; did you mean 'wire'?"),
-        ('wire = "openai"', "*wire is one of openai-chat, anthropic-messages, not 'openai'"),
+        ('wire = "openai"', "*wire is one of openai-chat, *, not 'openai'"),
+        ("also.openai-chats.kwargs = {}", "*also names wires (of openai-chat, *), not 'openai-chats'"),
         ('kwargs = "x"', "*kwargs is a table of constructor arguments, not 'x'"),
         ('lacks = ["tool"]', "*lacks holds stream, tools, usage, stop, not 'tool'"),
     ],

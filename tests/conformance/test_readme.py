@@ -17,7 +17,7 @@ from conformance.integrations import parse
 from conformance.item import items
 from conformance.judge import judge
 from conformance.target import resolve
-from mockserver.loader import load
+from mockserver.scripts.loader import load
 
 from ..broken.judging import STANZAS
 
@@ -56,8 +56,8 @@ def commands() -> list[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with the files that the README shows under a name."""
-    for text in blocks("python"):
-        if named := re.match(r"# (\S+\.py)\n", text):
+    for text in (*blocks("python"), *blocks("yaml")):
+        if named := re.match(r"# (\S+\.(?:py|yaml))\n", text):
             (tmp_path / named[1]).write_text(text, encoding="utf-8")
     return tmp_path
 
@@ -107,6 +107,13 @@ def test_summary_is_shown_as_it_is(folder: Path) -> None:
     assert f"==== conformance of langchain_anthropic:ChatAnthropic {released} " in printed
     if f" {released} " in shown:
         assert shown in printed
+
+
+def test_drawing_is_shown_as_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drawing in the README is what `mockserver inspect` prints of the script there."""
+    monkeypatch.setenv("COLUMNS", "100")
+    printed = run([sys.executable, "-m", "mockserver", "inspect", "weather.yaml", "--turn", "1"], folder).stdout
+    assert printed in blocks("text")
 
 
 def test_stanza_is_right() -> None:

@@ -25,7 +25,7 @@ def found(name: str, given: dict[str, Any] | None = None, **stanza: Any) -> Targ
     [
         ("langchain_openai:ChatOpenAI", "ChatOpenAI", "openai-chat"),
         ("langchain_openai.chat_models.base:ChatOpenAI", "ChatOpenAI", "openai-chat"),
-        ("langchain_openai:AzureChatOpenAI", "AzureChatOpenAI", "openai-chat"),
+        ("langchain_openai:AzureChatOpenAI", "AzureChatOpenAI", "azure-chat"),
         ("langchain_anthropic:ChatAnthropic", "ChatAnthropic", "anthropic-messages"),
         ("Ours", "Ours", "openai-chat"),
         ("Renamed", "Renamed", "openai-chat"),
@@ -135,3 +135,38 @@ def test_fields_of_a_model() -> None:
     """Whether a rule can set a field."""
     target = found("Renamed")
     assert (target.has_field("region"), target.has_field("place")) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "wires"),
+    [
+        ("langchain_openai:ChatOpenAI", {"openai-chat": "openai-chat", "openai-responses": "openai-responses"}),
+        ("langchain_openai:AzureChatOpenAI", {"openai-chat": "azure-chat", "openai-responses": "openai-responses"}),
+        ("Ours", {"openai-chat": "openai-chat", "openai-responses": "openai-responses"}),
+        ("warm", {"openai-chat": "openai-chat", "openai-responses": "openai-responses"}),
+        ("factory_of_ours", {"openai-chat": "openai-chat", "openai-responses": "openai-responses"}),
+        ("langchain_anthropic:ChatAnthropic", {"anthropic-messages": "anthropic-messages"}),
+        ("factory", {"openai-chat": "openai-chat"}),
+    ],
+)
+def test_a_class_speaks_each_of_its_wires(name: str, wires: dict[str, str]) -> None:
+    """Classes, instances and factories are built with the arguments that choose the wire."""
+    target = found(name)
+    assert target.families == wires
+    for family, wire in wires.items():
+        speaking = target.speaking(family)
+        assert speaking.wire.name == wire
+        with serve(Reply.of("Hello")) as server:
+            assert "Hello" in str(speaking.build(server.url).invoke("Hi").text)
+            [exchange] = server.exchanges
+        assert exchange.asked
+        assert exchange.asked.wire == wire
+
+
+def test_arguments_go_over_those_that_choose_a_wire() -> None:
+    """The user's and a rule's."""
+    also = {"openai-responses": {"use_responses_api": True, "temperature": 0.3, "default_headers": {"at": "{url}"}}}
+    given = found("Ours", wire="openai-chat", kwargs={"model": "m", "api_key": "k"}, also=also)
+    model: Any = given.speaking("openai-responses").build(URL, temperature=0.9)
+    assert (model.use_responses_api, model.temperature, model.default_headers) == (True, 0.9, {"at": URL})
+    assert given.speaking("openai-chat") is given
