@@ -55,10 +55,11 @@ def commands() -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the files that the README shows under a name."""
+    """A folder with the files that the README shows under a name, and the cassettes of the checkout."""
     for text in (*blocks("python"), *blocks("yaml")):
         if named := re.match(r"# (\S+\.(?:py|yaml))\n", text):
             (tmp_path / named[1]).write_text(text, encoding="utf-8")
+    (tmp_path / "cassettes").symlink_to(ROOT / "cassettes")
     return tmp_path
 
 
@@ -81,7 +82,7 @@ def test_examples_are_found() -> None:
 
 @pytest.mark.parametrize("command", commands())
 def test_commands_work(command: str, folder: Path) -> None:
-    """Each command of the README succeeds in a folder that holds only what the README shows."""
+    """Each command of the README succeeds in a folder that holds what the README shows, and the cassettes."""
     name, *arguments = shlex.split(command)
     program = Path(sys.executable).parent / name
     result = run([str(program), *arguments], folder)
