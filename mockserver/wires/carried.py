@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import Unencodable
-from ..reply import Block, Media, Move, Reasoning, Reply, ServerToolCall, Text, ToolCall
+from ..reply import Block, Media, Move, Reasoning, Reply, ServerToolCall, Text, ToolCall, Usage
+from .assemble import Assembler
 
 MANY: Final = (ToolCall, Media)
 """Kinds of which a field holds a list."""
@@ -70,6 +71,23 @@ def arguments(wire: str, call: ToolCall | ServerToolCall) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Unencodable(f"{wire} carries the arguments of a call as an object, not {call.joined!r}")
     return value
+
+
+def counts(usage: Usage) -> dict[str, Any]:
+    """Tokens counted in the three fields of OpenAI's Chat Completions, which several providers have without details."""
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+    }
+
+
+def read_counts(parts: Assembler, counted: Mapping[str, Any]) -> Usage | None:
+    """The usage in these fields."""
+    return parts.usage(
+        input_tokens=counted.get("prompt_tokens") or 0,
+        output_tokens=counted.get("completion_tokens") or 0,
+    )
 
 
 def check_calls_in_turn(wire: str, reply: Reply) -> None:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
 from ..framings import sse
-from ..reply import Reply, Text, ToolCall, Usage
+from ..reply import Reply, Text, ToolCall
 from . import carried
 from .assemble import Assembler
 from .base import (
@@ -94,7 +94,7 @@ class Cloudflare(Wire):
                 "result": {
                     "response": reply.text,
                     **({"tool_calls": calls} if calls else {}),
-                    **({"usage": _usage(reply.usage)} if reply.usage else {}),
+                    **({"usage": carried.counts(reply.usage)} if reply.usage else {}),
                 },
                 "success": True,
                 "errors": [],
@@ -116,7 +116,7 @@ class Cloudflare(Wire):
             calls = [_call(call) for call in reply.tool_calls]
             frames.append(_frame("start" if piece is None else "piece", piece, response="", tool_calls=calls))
         if reply.usage:
-            frames.append(_frame("usage", response="", usage=_usage(reply.usage)))
+            frames.append(_frame("usage", response="", usage=carried.counts(reply.usage)))
         return (*frames, _DONE)
 
     def error(self, refused: Refused) -> bytes:
@@ -209,7 +209,7 @@ def _decoded(parts: Assembler, calls: CallCount, usage: Any, *, is_whole: bool) 
     reason = "tool_calls" if calls.count else "stop"
     reply = parts.reply(
         finish_reason=reason if is_whole else None,
-        usage=_read_usage(parts, mapping(usage)) if usage else None,
+        usage=carried.read_counts(parts, mapping(usage)) if usage else None,
         id=None,
         model=None,
     )
@@ -230,21 +230,6 @@ def _message(message: Mapping[str, Any]) -> Message:
 def _tool_name(tool: Mapping[str, Any]) -> str:
     """The name in either form that Workers AI takes: OpenAI's, or the fields of a function alone."""
     return str(tool.get("name") or mapping(tool.get("function")).get("name") or "")
-
-
-def _usage(usage: Usage) -> dict[str, Any]:
-    return {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.total_tokens,
-    }
-
-
-def _read_usage(parts: Assembler, counts: Mapping[str, Any]) -> Usage | None:
-    return parts.usage(
-        input_tokens=counts.get("prompt_tokens") or 0,
-        output_tokens=counts.get("completion_tokens") or 0,
-    )
 
 
 def _said(found: Mapping[str, Any]) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
 from ..framings import sse
-from ..reply import Reply, Text, ToolCall, Usage
+from ..reply import Reply, Text, ToolCall
 from . import carried
 from .assemble import Assembler
 from .base import (
@@ -86,7 +86,7 @@ class Snowflake(Wire):
                 **_head(reply),
                 "choices": [{"message": {"content": reply.text, "content_list": parts}}],
                 "finish_reason": self.finish_word(reply),
-                **({"usage": _usage(reply.usage)} if reply.usage else {}),
+                **({"usage": carried.counts(reply.usage)} if reply.usage else {}),
             }
         ).encode()
 
@@ -103,7 +103,7 @@ class Snowflake(Wire):
         frames = [
             _frame(reply, "start" if piece is None else "piece", delta, piece=piece) for delta, piece in _deltas(reply)
         ]
-        return (*frames, _frame(reply, "usage", {}, usage=_usage(reply.usage)))
+        return (*frames, _frame(reply, "usage", {}, usage=carried.counts(reply.usage)))
 
     def error(self, refused: Refused) -> bytes:
         return dumps(_error(refused)).encode()
@@ -167,7 +167,7 @@ class Snowflake(Wire):
         usage = mapping(found.get("usage"))
         reply = parts.reply(
             finish_reason=reason or word,
-            usage=_read_usage(parts, usage) if usage else None,
+            usage=carried.read_counts(parts, usage) if usage else None,
             id=found.get("id"),
             model=found.get("model"),
         )
@@ -258,21 +258,6 @@ def _message(message: Mapping[str, Any]) -> Message:
         text=text_of(message.get("content")) or text_of(listed),
         tool_calls=tuple(str(use["tool_use_id"]) for use in uses if use.get("tool_use_id")),
         tool_results=tuple(str(result["tool_use_id"]) for result in results if result.get("tool_use_id")),
-    )
-
-
-def _usage(usage: Usage) -> dict[str, Any]:
-    return {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.total_tokens,
-    }
-
-
-def _read_usage(parts: Assembler, counts: Mapping[str, Any]) -> Usage | None:
-    return parts.usage(
-        input_tokens=counts.get("prompt_tokens") or 0,
-        output_tokens=counts.get("completion_tokens") or 0,
     )
 
 

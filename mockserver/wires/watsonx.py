@@ -18,7 +18,7 @@ from ..errors import Refused
 from ..frames import Frame, FrameKind
 from ..framings import sse
 from ..recording import Recording
-from ..reply import Reasoning, Refusal, Reply, Text, ToolCall, Usage
+from ..reply import Reasoning, Refusal, Reply, Text, ToolCall
 from . import carried
 from .asides import answer
 from .assemble import Assembler
@@ -124,7 +124,7 @@ class Watsonx(Wire):
             else:
                 message[_FIELDS[type(block)]] = block.joined
         choice = {"index": 0, "message": message, "finish_reason": self.finish_word(reply)}
-        usage = {"usage": _usage(reply.usage)} if reply.usage else {}
+        usage = {"usage": carried.counts(reply.usage)} if reply.usage else {}
         return dumps({**_head(reply, "chat.completion"), "choices": [choice], **usage}).encode()
 
     def frames(self, reply: Reply, *, usage: bool = True) -> tuple[Frame, ...]:
@@ -140,7 +140,7 @@ class Watsonx(Wire):
             add("start" if piece is None else "piece", piece, choices=[choice])
         add("finish", choices=[{"index": 0, "finish_reason": self.finish_word(reply), "delta": {"content": ""}}])
         if reply.usage:
-            add("usage", choices=[], usage=_usage(reply.usage))
+            add("usage", choices=[], usage=carried.counts(reply.usage))
         return tuple(frames)
 
     def error(self, refused: Refused) -> bytes:
@@ -213,7 +213,7 @@ class Watsonx(Wire):
             parts.unknown.append(f"finish reason {finish!r}")
         reply = parts.reply(
             finish_reason=reason or finish,
-            usage=_read_usage(parts, mapping(usage)) if usage else None,
+            usage=carried.read_counts(parts, mapping(usage)) if usage else None,
             id=head.get("id"),
             model=head.get("model_id") or head.get("model"),
         )
@@ -282,21 +282,6 @@ def _message(message: Mapping[str, Any]) -> Message:
         text=text_of(message.get("content")),
         tool_calls=tuple(str(call.get("id")) for call in objects_of(message, "tool_calls")),
         tool_results=(str(result),) if result else (),
-    )
-
-
-def _usage(usage: Usage) -> dict[str, Any]:
-    return {
-        "completion_tokens": usage.output_tokens,
-        "prompt_tokens": usage.input_tokens,
-        "total_tokens": usage.total_tokens,
-    }
-
-
-def _read_usage(parts: Assembler, counts: Mapping[str, Any]) -> Usage | None:
-    return parts.usage(
-        input_tokens=counts.get("prompt_tokens") or 0,
-        output_tokens=counts.get("completion_tokens") or 0,
     )
 
 

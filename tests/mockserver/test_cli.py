@@ -138,10 +138,11 @@ def test_a_long_request_is_told_of_before_it_ends(tmp_path: Path) -> None:
         url = first_line(process)
         path = url + PATHS["openai-chat"]
         slow = question("openai-chat", text="slow")
-        with httpx.stream("POST", path, json=slow, headers=KEY, verify=False, timeout=LIMIT):
+        with httpx.stream("POST", path, json=slow, headers=KEY, verify=False, timeout=LIMIT) as late:
             assert ask(path, json=question("openai-chat", text="x")).status_code == 200
             lines = sorted(first_line(process) for _ in range(2))
             httpx.post(f"{url}/__admin/gates/half", verify=False)
+            late.read()
         lines.append(first_line(process))
     assert [line.rpartition(", ")[2] for line in lines] == ["open", "finished", "finished"]
     assert [line[:2] for line in lines] == ["#1", "#2", "#1"]

@@ -129,7 +129,10 @@ async def test_a_request_is_found_by_what_it_asks(server: Server, file: Path) ->
         assert b"moon" in await by_httpx(server.url, text=f"my key is {KEY}")
         assert b"other" in await by_httpx(server.url, text="else")
     assert (passage.recorded, passage.played, len(read(file))) == (1, 1, 2)
-    with cassette(file, record="none", tell=print), pytest.raises(Exception, match="No match for the request"):
+    with (
+        cassette(file, record="none", tell=print),
+        pytest.raises(Exception, match="No match for the request|Can't play back this request"),
+    ):
         await by_httpx(server.url, text="neither")
     assert len(server.exchanges) == 1
 
