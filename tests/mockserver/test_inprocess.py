@@ -131,7 +131,7 @@ async def test_a_request_is_found_by_what_it_asks(server: Server, file: Path) ->
     assert (passage.recorded, passage.played, len(read(file))) == (1, 1, 2)
     with (
         cassette(file, record="none", tell=print),
-        pytest.raises(Exception, match="No match for the request|Can't play back this request"),
+        pytest.raises(Exception, match=r"No match for the request|Can't play back this request"),
     ):
         await by_httpx(server.url, text="neither")
     assert len(server.exchanges) == 1
