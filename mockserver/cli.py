@@ -12,14 +12,11 @@ from pathlib import Path
 from shutil import get_terminal_size
 from tempfile import NamedTemporaryFile
 
-from .cassettes import recording_command
 from .cassettes.cassette import MATCHES, Playing, passed_over
 from .cassettes.interaction import is_cassette, read
-from .converting import convert
 from .drawing import inspection, timeline
 from .errors import MockServerError
 from .scripts.loader import faults, load, load_script, schema
-from .serving import workers
 from .serving.exchange import Exchange
 from .serving.server import Server, has_uvloop, serve
 
@@ -142,6 +139,8 @@ def _serve(options: argparse.Namespace) -> int:
     if options.workers:
         if options.tls:
             raise MockServerError("--workers and --tls do not go together")
+        from .serving import workers  # noqa: PLC0415 - `serve` is to start soon, and needs none of it
+
         workers.run(server, options.workers, lambda url: print(url, flush=True))
         return 0
     interrupted = threading.Event()
@@ -241,6 +240,8 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _record(options: argparse.Namespace) -> int:
+    from .cassettes import recording_command  # noqa: PLC0415 - `serve` is to start soon, and needs none of it
+
     return recording_command.run(
         options.upstream,
         options.out,
@@ -252,6 +253,8 @@ def _record(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> int:
+    from .converting import convert  # noqa: PLC0415 - `serve` is to start soon, and needs none of it
+
     choice = convert.Choice(to=options.to, wire=options.wire, uri=options.uri, joined=options.join)
     made = convert.convert(options.files, choice)
     convert.write(made, options.out, force=options.force)

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from . import interaction
-from ..sending.delivery import Cuts, Delivery, Fault, Pace
 from ..errors import CassetteError, Refused
 from ..frames import Frame
-from .interaction import Ended, Interaction
-from .keyformats import REDACTED
 from ..recording import Recording
 from ..scripts.script import Turn, When
+from ..sending.delivery import Cuts, Delivery, Fault, Pace
 from ..wires import Asked, Request, Wire, recorded_wire
+from . import interaction
+from .interaction import Ended, Interaction
+from .keyformats import REDACTED
 
 Match: TypeAlias = Literal["order", "body"]
 MATCHES: Final = get_args(Match)

@@ -18,8 +18,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ..errors import MockServerError
-from .interaction import Arrival, Ended, Interaction, unpacked
 from ..sending.send import Sent, chunk, reset
+from .interaction import Arrival, Ended, Interaction, unpacked
 from .tape import Tape
 
 _HOP: Final = frozenset(

@@ -11,10 +11,10 @@ from typing import TextIO
 from urllib.parse import urlsplit
 
 from ..errors import MockServerError
+from ..serving.server import has_uvloop
 from .interaction import Interaction
 from .recorder import Recorder, check_upstream
 from .redaction import Redaction, public_host
-from ..serving.server import has_uvloop
 from .tape import Tape
 
 _SIGNALLED = 128

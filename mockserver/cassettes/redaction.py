@@ -20,12 +20,12 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 from zlib import crc32
 
-from ..framings import eventstream, sse
 from ..errors import MockServerError
-from .interaction import Interaction
-from .keyformats import ACCOUNTS, FIELDS, FORMATS, PATHS, REDACTED, Format, is_mask
+from ..framings import eventstream, sse
 from ..reply import Reply
 from ..wires import recorded_wire
+from .interaction import Interaction
+from .keyformats import ACCOUNTS, FIELDS, FORMATS, PATHS, REDACTED, Format, is_mask
 
 KEPT_HEADERS: Final = frozenset(
     {

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from .cassette import Match, Playing
-from ..sending.delivery import Cuts, Fault
 from ..scripts.loader import load_script
 from ..scripts.script import Script
+from ..sending.delivery import Cuts, Fault
+from .cassette import Match, Playing
 
 
 def replay(

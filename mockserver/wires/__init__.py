@@ -1,6 +1,7 @@
 """The wires that the server speaks, by name."""
 
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Final
 
 from ..recording import Recording
@@ -77,6 +78,7 @@ __all__ = [
 ]
 
 
+@lru_cache(maxsize=1024)
 def wire_for(path: str) -> Wire | None:
     """The wire that a request of this path belongs to."""
     return next((wire for wire in WIRES.values() if wire.matches(path)), None)
