@@ -1,5 +1,6 @@
 """What one user of a server has: a script, a journal, and a URL under which both are reached."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ class Connections:
     reused: int
 
 
-class Space:
+class Space(ABC):
     """A script and the journal of what was asked. `Server` is one; `Server.space` makes more of them."""
 
     def __init__(self, script: Script, keep: int | None = None) -> None:
@@ -61,9 +62,9 @@ class Space:
         has a defect."""
 
     @property
+    @abstractmethod
     def url(self) -> str:
         """The base URL, without a slash at its end."""
-        raise NotImplementedError
 
     @property
     def script(self) -> Script:
@@ -147,9 +148,9 @@ class Space:
         living = len(self._connections & self.living_connections())
         return Connections(living, self._peak_connections, self._made, max(0, self._journal.count - self._made))
 
+    @abstractmethod
     def living_connections(self) -> set[int]:
         """The numbers of the server's connections that are open now."""
-        raise NotImplementedError
 
     def came_on(self, connection: int) -> None:
         """Note that a request came on a connection; those that are gone are forgotten."""
