@@ -174,11 +174,6 @@ class Exchange:
     def __post_init__(self) -> None:
         self.journal.begin(self)
 
-    def wrote(self, size: int, frames: int) -> None:
-        """Note a write of `size` bytes, with which `frames` frames are complete."""
-        self.writes.append(Write(time.monotonic(), size, frames))
-        self.journal.changed()
-
     def let_go(self) -> None:
         """Note that nothing is held back any more: with the last bytes, the client may think itself done."""
         if not self.is_answered:

@@ -83,9 +83,22 @@ class Saying(BaseChatModel):
         yield ChatGenerationChunk(message=AIMessageChunk(**self._said(stream=self.stream_it)))
 
 
-def judged(bench: Bench, id: str, given: Interaction, says: Any, *, form: Form = "sync", **fields: Any) -> None:
-    """Run the check of a rule on a model that says this."""
-    on = target(lambda url, **more: Saying(url=url, says=says, **{**fields, **more}), model_class=Saying)
+def judged(
+    bench: Bench,
+    id: str,
+    given: Interaction,
+    says: Any,
+    *,
+    form: Form = "sync",
+    lacks: tuple[str, ...] = (),
+    **fields: Any,
+) -> None:
+    """Run the check of a rule on a model that says this; `lacks`: what it does not claim."""
+    on = target(
+        lambda url, **more: Saying(url=url, says=says, **{**fields, **more}),
+        model_class=Saying,
+        stanza=Stanza(lacks=lacks),
+    )
     probe = probe_of(bench, form, on)
     try:
         rules()[id].check(probe, Case("made", only(given)))
@@ -235,6 +248,19 @@ def test_usage_that_was_not_asked_for_may_be_missing(bench: Bench) -> None:
     judged(bench, "REPLAY-01", replace(streamed(PLAIN), request_body=body), {**FISH, "usage_metadata": None})
     wrong = {**FISH, "usage_metadata": {**COUNTED, "input_tokens": 12}}
     assert broken(bench, "REPLAY-01", replace(streamed(PLAIN), request_body=body), wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "says", "lacks"),
+    [(PLAIN, {**FISH, "usage_metadata": None}, "usage"), (CALLING, {**CALLED, "tool_calls": []}, "tools")],
+    ids=["usage", "tools"],
+)
+def test_what_a_model_does_not_claim_may_be_missing(
+    bench: Bench, given: Reply, says: dict[str, Any], lacks: str
+) -> None:
+    """One that claims it must show it."""
+    judged(bench, "REPLAY-01", streamed(given), says, lacks=(lacks,))
+    assert broken(bench, "REPLAY-01", streamed(given), says)
 
 
 def test_usage_that_was_not_recorded_is_made_up(bench: Bench) -> None:
