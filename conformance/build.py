@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from langchain_core.language_models import BaseChatModel
 
-from .integrations import Stanza, example
+from .integrations import Stanza, StanzaError, environment, example
 from .wording import describe_error
 
 
@@ -18,13 +18,28 @@ class TargetError(Exception):
 
 def from_class(spec: str, found: type[BaseChatModel], stanza: Stanza) -> Callable[..., BaseChatModel]:
     def make(url: str, **fields: Any) -> BaseChatModel:
-        given = _by_field(found, stanza.arguments(url)) | _by_field(found, fields)
-        try:
-            return found(**_by_alias(found, given))
-        except Exception as error:
-            raise TargetError(_unbuilt(spec, found, given, stanza, error)) from None
+        with environment(stanza.environment(url)):
+            given = _by_field(found, _arguments(spec, stanza, url)) | _by_field(found, fields)
+            try:
+                return _ready(found(**_by_alias(found, given)), stanza)
+            except Exception as error:
+                raise TargetError(_unbuilt(spec, found, given, stanza, error)) from None
 
     return make
+
+
+def _arguments(spec: str, stanza: Stanza, url: str) -> dict[str, Any]:
+    try:
+        return stanza.arguments(url)
+    except StanzaError as error:
+        raise TargetError(f"{spec} cannot be built: {error}") from None
+
+
+def _ready(model: BaseChatModel, stanza: Stanza) -> BaseChatModel:
+    """The model, once it has made what it makes at the first call."""
+    for name in stanza.eager:
+        getattr(model, name)
+    return model
 
 
 def from_instance(spec: str, found: BaseChatModel, stanza: Stanza) -> Callable[..., BaseChatModel]:
@@ -38,21 +53,13 @@ def from_instance(spec: str, found: BaseChatModel, stanza: Stanza) -> Callable[.
     build = from_class(spec, model_class, replace(stanza, kwargs={}))
 
     def make(url: str, **fields: Any) -> BaseChatModel:
-        aimed = _by_field(model_class, stanza.arguments(url))
-        return build(url, **{**aimed, **kept, **_aim_only(aimed, url), **fields})
+        arguments = _arguments(spec, stanza, url)
+        # Those that aim at the server win over what the instance had.
+        aiming = {name: value for name, value in arguments.items() if name in stanza.aiming}
+        aimed = _by_field(model_class, arguments)
+        return build(url, **{**aimed, **kept, **_by_field(model_class, aiming), **fields})
 
     return make
-
-
-def _aim_only(arguments: Mapping[str, Any], url: str) -> dict[str, Any]:
-    """The arguments that aim at the server, which win over what the instance had."""
-    return {name: value for name, value in arguments.items() if _holds(value, url)}
-
-
-def _holds(value: Any, url: str) -> bool:
-    if isinstance(value, dict | list):
-        return any(_holds(each, url) for each in (value.values() if isinstance(value, dict) else value))
-    return isinstance(value, str) and url in value
 
 
 def from_factory(spec: str, found: Callable[..., Any], stanza: Stanza) -> Callable[..., BaseChatModel]:
@@ -63,10 +70,12 @@ def from_factory(spec: str, found: Callable[..., Any], stanza: Stanza) -> Callab
 
     def make(url: str, **fields: Any) -> BaseChatModel:
         accepted = _accepted(found, fields)
-        try:
-            model = found(url, **{**stanza.arguments(url), **accepted})
-        except Exception as error:
-            raise TargetError(f"{spec} (called with the server's URL) fails with {describe_error(error)}") from None
+        with environment(stanza.environment(url)):
+            arguments = {**_arguments(spec, stanza, url), **accepted}
+            try:
+                model = found(url, **arguments)
+            except Exception as error:
+                raise TargetError(f"{spec} (called with the server's URL) fails with {describe_error(error)}") from None
         if not isinstance(model, BaseChatModel):
             raise TargetError(f"{spec} gives {type(model).__name__}, which is no BaseChatModel")
         rest = {name: value for name, value in fields.items() if name not in accepted}

@@ -50,6 +50,10 @@ class Rule:
         needs: capabilities (`Target.lacks` knows them) without which it says nothing.
         cases: the cases for a target.
         hint: what usually breaks it, and what that does to users.
+        mend: what to change in a model that breaks it.
+        source: where the demand comes from: documentation, code or a thread.
+        after: the rules without which this one says nothing new; where the first case of one fails, this is blocked.
+        since: the revision of the catalogue in which it first stood.
         alone: whether it needs a server and a loop that no other item has used.
     """
 
@@ -61,6 +65,10 @@ class Rule:
     needs: tuple[str, ...] = ()
     cases: Callable[["Target"], Iterable[Case]] = field(default=lambda target: (Case(),))
     hint: str = ""
+    mend: str = ""
+    source: str = ""
+    after: tuple[str, ...] = ()
+    since: str = "2026.1"
     alone: bool = False
 
     @property
@@ -69,6 +77,25 @@ class Rule:
 
 
 _RULES: Final[dict[str, Rule]] = {}
+_BOTH: Final = ("INVOKE-01", "STREAM-02")
+_ROOTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "INVOKE": ("INVOKE-01",),
+    "STREAM": ("STREAM-02",),
+    "TOOL": (*_BOTH, "TOOL-01"),
+    "META": _BOTH,
+    "ASYNC": _BOTH,
+    "CANCEL": ("STREAM-02",),
+    "BATCH": ("INVOKE-01",),
+    "EVENTS": ("STREAM-02",),
+    "BLOCKS": ("STREAM-02", "BLOCKS-01"),
+    "CALLBACK": _BOTH,
+    "FAULT": _BOTH,
+    "RETRY": _BOTH,
+    "SSE": ("STREAM-02",),
+    "REQUEST": _BOTH,
+    "STATE": _BOTH,
+}
+"""The rules without which those of an area say nothing new: a model that gives no answer breaks them all."""
 
 
 def rule(
@@ -79,13 +106,18 @@ def rule(
     forms: Literal["sa", "s", "a"] = "sa",
     needs: tuple[str, ...] = (),
     cases: Iterable[Case] | Callable[["Target"], Iterable[Case]] = (Case(),),
-    hint: str = "",
-    alone: bool = False,
+    after: tuple[str, ...] | None = None,
+    **told: Any,
 ) -> Callable[[Check], Check]:
-    """Register a check as a rule."""
+    """Register a check as a rule.
+
+    All is as in `Rule`; `told` are its `hint`, `mend`, `source`, `since` and `alone`. Where `after` is left out, it is
+    the roots of the rule's area.
+    """
     if id in _RULES:
         raise ValueError(f"rule {id} stands twice in the catalogue")
     fixed = tuple(cases) if not callable(cases) else ()
+    roots = _ROOTS.get(id.partition("-")[0], ()) if after is None else after
 
     def register(check: Check) -> Check:
         _RULES[id] = Rule(
@@ -96,8 +128,8 @@ def rule(
             forms=_FORMS[forms],
             needs=needs,
             cases=cases if callable(cases) else lambda target: fixed,
-            hint=hint,
-            alone=alone,
+            after=tuple(root for root in roots if root != id),
+            **told,
         )
         return check
 

@@ -20,7 +20,7 @@ from .bench import Benches
 from .build import TargetError
 from .integrations import StanzaError, of_project
 from .item import Item, items
-from .judge import judge
+from .judge import Judge
 from .summary import Summary
 from .target import Target, resolve
 from .verdict import Result
@@ -150,6 +150,8 @@ class Session:
         verdict = dict(getattr(report, "user_properties", ())).get("verdict")
         if report.when == "call" and verdict == "warned":
             return "warned", "w", "WARNED"
+        if report.when == "call" and verdict == "blocked":
+            return "blocked", "b", "BLOCKED"
         if report.when == "call" and verdict == "harness error":
             return "error", "E", "HARNESS ERROR"
         return None
@@ -174,8 +176,15 @@ class Session:
 _BENCHES: Final = pytest.StashKey[Benches]()
 
 
+_JUDGE: Final = pytest.StashKey[Judge]()
+
+
 def _benches(config: pytest.Config) -> Benches:
     return config.stash.setdefault(_BENCHES, Benches())
+
+
+def _judge(config: pytest.Config) -> Judge:
+    return config.stash.setdefault(_JUDGE, Judge(_benches(config)))
 
 
 class Rules(pytest.Collector):
@@ -243,11 +252,11 @@ class RuleItem(pytest.Item):
 
     def runtest(self) -> None:
         with hidden((*HIDDEN, *self._item.target.stanza.clear_env)):
-            result = self._result = judge(self._item, _benches(self.config))
+            result = self._result = _judge(self.config).result(self._item)
         self.user_properties.append(("verdict", result.verdict))
         if result.verdict == "passed" and result.reason:
             self.user_properties.append(("note", result.reason))
-        if result.verdict == "not applicable":
+        if result.verdict in ("not applicable", "blocked"):
             pytest.skip(result.reason)
         if result.verdict in ("failed", "harness error"):
             raise _NotKept

@@ -9,13 +9,13 @@ from typing import Any, Final
 from langchain_core.language_models import BaseChatModel
 
 import mockserver
-from mockserver import WIRES, Reply, Wire
+from mockserver import WIRES, Reasoning, Reply, Text, Unencodable, Wire
 
 from . import compat
 from .build import TargetError, from_class, from_factory, from_instance, no_stanza
 from .cassettes import Cassettes, own_cassettes
 from .catalogue import Form
-from .integrations import Stanza, shipped
+from .integrations import SETTINGS, Stanza, environment, shipped
 from .wording import describe_error
 
 
@@ -65,6 +65,19 @@ class Target:
     def has_field(self, name: str) -> bool:
         return name in self.model_class.model_fields
 
+    def setting(self, name: str) -> str | None:
+        """The field or argument for what rules set, such as ``timeout`` (of `SETTINGS`); `None` where there is none."""
+        if name in self.stanza.settings:
+            return self.stanza.settings[name] or None
+        fields = self.model_class.model_fields
+        known = [*fields, *(each.alias for each in fields.values() if each.alias)]
+        return next((each for each in SETTINGS[name] if each in known), None)
+
+    def with_settings(self, **values: Any) -> dict[str, Any]:
+        """Fields for `build` by what they set: ``target.with_settings(retries=0)`` is ``{"max_retries": 0}``."""
+        named = {self.setting(name): value for name, value in values.items()}
+        return {name: value for name, value in named.items() if name}
+
     def native(self, method: str) -> bool:
         """Whether the class implements `_stream`, `_astream`, `_agenerate` itself."""
         return compat.is_native(self.model_class, method)
@@ -80,8 +93,12 @@ class Target:
         return _NEEDS[need](self, form)
 
 
-def _core(self: Target, form: Form) -> str | None:
-    return None if compat.CORE_VERSION >= (1, 0) else f"needs langchain-core 1.0, and this is {compat.CORE}"
+def _core(*least: int) -> Callable[[Target, Form], str | None]:
+    def need(self: Target, form: Form) -> str | None:
+        wanted = ".".join(map(str, least))
+        return None if least <= compat.CORE_VERSION else f"needs langchain-core {wanted}, and this is {compat.CORE}"
+
+    return need
 
 
 def _stream(self: Target, form: Form) -> str | None:
@@ -114,8 +131,27 @@ def _given(self: Target, form: Form) -> str | None:
     return None
 
 
+def _setting(name: str) -> Callable[[Target, Form], str | None]:
+    def need(self: Target, form: Form) -> str | None:
+        return None if self.setting(name) else f"{self.label} has no setting for {name.replace('_', ' ')}"
+
+    return need
+
+
+_THOUGHTFUL: Final = Reply(blocks=(Reasoning(("Hm",)), Text(("Yes",))))
+
+
+def _reasoning(self: Target, form: Form) -> str | None:
+    try:
+        self.wire.frames(_THOUGHTFUL)
+    except Unencodable as error:
+        return f"the wire {self.wire.name} has no reasoning: {error}"
+    return None
+
+
 _NEEDS: Final[Mapping[str, Callable[[Target, Form], str | None]]] = {
-    "core>=1.0": _core,
+    "core>=1.0": _core(1, 0),
+    "core>=1.4": _core(1, 4),
     "stream": _stream,
     "no stream": _no_stream,
     "native async": _native_async,
@@ -123,6 +159,11 @@ _NEEDS: Final[Mapping[str, Callable[[Target, Form], str | None]]] = {
     "tools": _tools,
     "usage": _given,
     "stop": _given,
+    "reasoning": _reasoning,
+    "images": _given,
+    "structured output": _given,
+    "retries": _setting("retries"),
+    "timeout": _setting("timeout"),
 }
 
 
@@ -137,8 +178,9 @@ def resolve(spec: str, kwargs: Mapping[str, Any], stanzas: Mapping[str, Stanza])
     Raises:
         TargetError: it cannot be found, built, or aimed.
     """
-    found = _find(spec)
     stanza = stanzas.get(spec)
+    with environment((stanza or shipped().get(spec) or Stanza()).lasting):
+        found = _find(spec)
     if isinstance(found, type):
         if not issubclass(found, BaseChatModel):
             raise TargetError(f"{spec} is a class, but no chat model: it does not inherit from BaseChatModel")
@@ -194,7 +236,7 @@ def _checked(spec: str, stanza: Stanza, kwargs: Mapping[str, Any], make: Callabl
     with mockserver.serve(Reply.of("Hello")) as server:
         model = make(server.url, **kwargs)
         of_class = _stanza_of(type(model), {}) or Stanza()
-        name = stanza.wire or of_class.wire
+        name = _chosen(stanza, kwargs) or _chosen(of_class, kwargs) or stanza.wire or of_class.wire
         wire = WIRES[name] if name else _heard(spec, model, server)
     hidden = tuple(dict.fromkeys(stanza.clear_env + of_class.clear_env))
     return Target(
@@ -206,6 +248,12 @@ def _checked(spec: str, stanza: Stanza, kwargs: Mapping[str, Any], make: Callabl
         model_class=type(model),
         extra=kwargs,
     )
+
+
+def _chosen(stanza: Stanza, kwargs: Mapping[str, Any]) -> str | None:
+    """The further wire that the user's arguments choose, if they do."""
+    chosen = (wire for wire, arguments in stanza.also.items() if arguments.items() <= kwargs.items())
+    return next(chosen, None)
 
 
 def _heard(spec: str, model: BaseChatModel, server: mockserver.Server) -> Wire:

@@ -4,8 +4,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-Verdict: TypeAlias = Literal["passed", "failed", "warned", "not applicable", "harness error"]
-"""`warned`: a SHOULD that does not hold. `harness error`: a defect of this suite, never blamed on the model."""
+Verdict: TypeAlias = Literal["passed", "failed", "warned", "not applicable", "blocked", "harness error"]
+"""`warned`: a SHOULD that does not hold. `blocked`: a more basic rule, which is named, fails, so that this one would
+tell the same defect again. `harness error`: a defect of this suite, never blamed on the model."""
 
 RED: Final = ("failed", "harness error")
 
@@ -62,8 +63,8 @@ class Tally:
 
     @property
     def ran(self) -> bool:
-        return any(verdict != "not applicable" for verdict in self.by_verdict)
+        return not set(self.by_verdict) <= {"not applicable", "blocked"}
 
     @property
     def holds(self) -> bool:
-        return set(self.by_verdict) <= {"passed", "not applicable"}
+        return set(self.by_verdict) <= {"passed", "not applicable", "blocked"}

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from langchain_core.messages import BaseMessage
@@ -129,8 +129,7 @@ def summary(target: "Target", version: str, tallies: Mapping[str, Tally], rules:
     for area, of_area in areas.items():
         ran = [tally for tally in of_area if tally.ran]
         held = sum(tally.holds for tally in ran)
-        silent = len(of_area) - len(ran)
-        rest = f"   ({silent} not applicable)" if silent else ""
+        rest = _rest([tally for tally in of_area if not tally.ran])
         told = f"{held:>2} of {len(ran):>2} rules hold" if ran else "nothing to judge"
         yield f"  {area.ljust(_LABEL)}{told}{rest}"
     if target.cassettes.chosen and (left_out := target.cassettes.others(target.families)):
@@ -147,6 +146,14 @@ def summary(target: "Target", version: str, tallies: Mapping[str, Tally], rules:
     yield "Read more: conformance explain RULE; what is not applicable, and why: -rs; what a SHOULD observed: -v"
 
 
+def _rest(silent: Sequence[Tally]) -> str:
+    """How many rules of an area were not judged, and why."""
+    blocked = sum("blocked" in tally.by_verdict for tally in silent)
+    counts = {"blocked": blocked, "not applicable": len(silent) - blocked}
+    told = ", ".join(f"{count} {why}" for why, count in counts.items() if count)
+    return f"   ({told})" if told else ""
+
+
 def row(rule: Rule) -> str:
     """A rule in one line."""
     return f"{rule.id.ljust(_LABEL)}{rule.level.ljust(7)}{rule.statement}"
@@ -158,7 +165,11 @@ def explanation(rule: Rule) -> str:
     told = [
         ("forms", forms),
         ("needs", ", ".join(rule.needs)),
+        ("after", ", ".join(rule.after)),
         ("hint", rule.hint),
+        ("mend", rule.mend),
+        ("source", rule.source),
+        ("since", rule.since),
     ]
     lines = [f"{rule.id}  {rule.level}", f"  {rule.statement}", ""]
     return "\n".join([*lines, *(f"  {label.ljust(_LABEL)}{text}" for label, text in told if text)])

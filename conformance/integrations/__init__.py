@@ -5,8 +5,12 @@ One TOML file a package, one stanza a class, keyed ``"package:Class"``. Users ad
 """
 
 import difflib
+import importlib
+import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -17,8 +21,21 @@ from mockserver import WIRES
 
 KEY: Final = "conformance-placeholder"
 """Stands where a provider's key would; it opens nothing."""
-CAPABILITIES: Final = ("stream", "tools", "usage", "stop")
-_KEYS: Final = ("wire", "kwargs", "clear_env", "lacks", "also")
+CAPABILITIES: Final = ("stream", "tools", "usage", "stop", "reasoning", "images", "structured output")
+SETTINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "retries": ("max_retries",),
+    "timeout": ("timeout", "request_timeout", "default_request_timeout"),
+    "temperature": ("temperature",),
+    "max_tokens": ("max_tokens", "max_tokens_to_sample", "max_output_tokens"),
+    "stop": ("stop", "stop_sequences"),
+    "api_key": ("api_key",),
+}
+"""What rules set on models, and how its constructor argument is usually called."""
+_KEYS: Final = ("wire", "kwargs", "env", "eager", "clear_env", "lacks", "also", "settings")
+_OBJECT: Final = "import"
+"""The key by which a table among the arguments stands for an object."""
+_NAMED: Final = re.compile(r"[\w.]+:[\w.]+")
+"""How an object's class or function is named: ``package.module:Name``."""
 
 
 class StanzaError(Exception):
@@ -32,21 +49,49 @@ class Stanza:
     Args:
         wire: name of the wire.
         kwargs: constructor arguments; ``{url}`` and ``{key}`` in strings stand for the server's base URL (without a
-            slash at its end) and a placeholder key.
+            slash at its end) and a placeholder key. A table ``{ import = "package.module:Name", kwargs = {…} }``
+            stands for what is given by that class or function, called with these arguments.
+        env: environment variables, with the same places, that are set while the model is built; those without
+            ``{url}`` also while its module is imported.
+        eager: attributes that are read once meanwhile: clients that are otherwise made at the first call, when the
+            variables are no longer set.
         clear_env: patterns of environment variables that are hidden while the suite runs.
         lacks: capabilities (of `CAPABILITIES`) that the model does not claim.
         also: further wires that it speaks, each with the constructor arguments that choose it, written as `kwargs` are.
+        settings: constructor arguments for what rules set (of `SETTINGS`), where they are not called as usual; an
+            empty name says that there is none.
     """
 
     wire: str | None = None
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    eager: tuple[str, ...] = ()
     clear_env: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     also: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def arguments(self, url: str) -> dict[str, Any]:
-        """The constructor arguments for a server at `url`."""
+        """The constructor arguments for a server at `url`.
+
+        Raises:
+            StanzaError: an object among them cannot be made.
+        """
         return _filled(self.kwargs, url)
+
+    @property
+    def aiming(self) -> frozenset[str]:
+        """The constructor arguments that say where the server is."""
+        return frozenset(name for name, value in self.kwargs.items() if _holds(value, "{url}"))
+
+    def environment(self, url: str) -> dict[str, str]:
+        """The environment variables for a server at `url`."""
+        return {name: _fill(value, _places(url)) for name, value in self.env.items()}
+
+    @property
+    def lasting(self) -> dict[str, str]:
+        """The environment variables that are the same for every server."""
+        return {name: value for name, value in self.environment("{url}").items() if "{url}" not in value}
 
     def choosing(self, wire: str, url: str) -> dict[str, Any]:
         """The further arguments with which it speaks a wire of `also`; none for its own wire."""
@@ -54,8 +99,11 @@ class Stanza:
 
 
 def _filled(arguments: Mapping[str, Any], url: str) -> dict[str, Any]:
-    filled: dict[str, Any] = _fill(dict(arguments), {"url": url, "key": KEY})
-    return filled
+    return {name: _fill(value, _places(url)) for name, value in arguments.items()}
+
+
+def _places(url: str) -> dict[str, str]:
+    return {"url": url, "key": KEY}
 
 
 def _fill(value: Any, places: Mapping[str, str]) -> Any:
@@ -64,8 +112,46 @@ def _fill(value: Any, places: Mapping[str, str]) -> Any:
             value = value.replace("{" + name + "}", text)
         return value
     if isinstance(value, dict):
-        return {name: _fill(each, places) for name, each in value.items()}
+        filled = {name: _fill(each, places) for name, each in value.items()}
+        return _made(filled[_OBJECT], filled.get("kwargs", {})) if _OBJECT in filled else filled
     return [_fill(each, places) for each in value] if isinstance(value, list) else value
+
+
+def _made(name: str, kwargs: Mapping[str, Any]) -> Any:
+    """What a class or function gives.
+
+    Raises:
+        StanzaError: it cannot be imported, or its call fails.
+    """
+    module, _, path = name.partition(":")
+    try:
+        made: Any = importlib.import_module(module)
+        for part in path.split("."):
+            made = getattr(made, part)
+        return made(**kwargs)
+    except Exception as error:  # noqa: BLE001 - whatever another package raises is told
+        raise StanzaError(f"{name} in a stanza cannot be made: {type(error).__name__}: {error}") from None
+
+
+def _holds(value: Any, text: str) -> bool:
+    if isinstance(value, dict | list):
+        return any(_holds(each, text) for each in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and text in value
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables that are set meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @cache
@@ -125,7 +211,8 @@ def parse(stanza: Mapping[str, Any], where: str) -> Stanza:
         raise StanzaError(f"{where}: wire is one of {', '.join(WIRES)}, not {wire!r}")
     if not isinstance(kwargs, dict):
         raise StanzaError(f"{where}: kwargs is a table of constructor arguments, not {kwargs!r}")
-    lists = {name: stanza.get(name, []) for name in ("clear_env", "lacks")}
+    _check_objects(kwargs, where)
+    lists = {name: stanza.get(name, []) for name in ("eager", "clear_env", "lacks")}
     for name, value in lists.items():
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise StanzaError(f"{where}: {name} is a list of strings, not {value!r}")
@@ -134,10 +221,55 @@ def parse(stanza: Mapping[str, Any], where: str) -> Stanza:
     return Stanza(
         wire=wire,
         kwargs=kwargs,
+        env=_env(stanza.get("env", {}), where),
+        eager=tuple(lists["eager"]),
         clear_env=tuple(lists["clear_env"]),
         lacks=tuple(lists["lacks"]),
         also=_also(stanza.get("also", {}), where),
+        settings=_settings(stanza.get("settings", {}), where),
     )
+
+
+def _settings(table: object, where: str) -> dict[str, str]:
+    """The names of constructor arguments for what rules set.
+
+    Raises:
+        StanzaError: a setting is not known, or its name is no text.
+    """
+    if not isinstance(table, dict) or not all(isinstance(name, str) for name in table.values()):
+        raise StanzaError(f'{where}: settings is a table such as {{ retries = "max_attempts" }}, not {table!r}')
+    if unknown := [name for name in table if name not in SETTINGS]:
+        raise StanzaError(f"{where}: settings holds {', '.join(SETTINGS)}, not {unknown[0]!r}")
+    return dict(table)
+
+
+def _env(table: object, where: str) -> dict[str, str]:
+    """Environment variables.
+
+    Raises:
+        StanzaError: they are not texts.
+    """
+    if not isinstance(table, dict) or not all(isinstance(each, str) for each in table.values()):
+        raise StanzaError(f"{where}: env is a table of environment variables, with strings, not {table!r}")
+    return dict(table)
+
+
+def _check_objects(value: Any, where: str) -> None:
+    """Whether the tables that stand for objects are right.
+
+    Raises:
+        StanzaError: one of them is not.
+    """
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            _check_objects(each, where)
+    if not isinstance(value, dict) or _OBJECT not in value:
+        return
+    name = value[_OBJECT]
+    if not isinstance(name, str) or not _NAMED.fullmatch(name):
+        raise StanzaError(f"{where}: import names package.module:Name, not {name!r}")
+    if not isinstance(value.get("kwargs", {}), dict) or set(value) - {_OBJECT, "kwargs"}:
+        raise StanzaError(f"{where}: beside import stands kwargs, a table of arguments, and no more; not {value!r}")
 
 
 def _also(tables: object, where: str) -> dict[str, Mapping[str, Any]]:
@@ -153,6 +285,7 @@ def _also(tables: object, where: str) -> dict[str, Mapping[str, Any]]:
             raise StanzaError(f"{where}: also names wires (of {', '.join(WIRES)}), not {wire!r}")
         if not isinstance(table, dict) or list(table) != ["kwargs"] or not isinstance(table["kwargs"], dict):
             raise StanzaError(f"{where}: also.{wire} holds kwargs, a table of constructor arguments, not {table!r}")
+        _check_objects(table["kwargs"], where)
     return {wire: table["kwargs"] for wire, table in tables.items()}
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from conformance.bench import Benches
 from conformance.integrations import Stanza
 from conformance.item import items
-from conformance.judge import judge
+from conformance.judge import Judge
 from conformance.session import HIDDEN, hidden
 from conformance.target import resolve
 from conformance.verdict import Result
@@ -32,4 +32,5 @@ def verdicts(spec: str, without: Container[str] = ()) -> dict[str, Result]:
     with hidden((*HIDDEN, "OPENAI_*", "ANTHROPIC_*")), contextlib.closing(benches):
         target = replace(resolve(spec, {}, STANZAS), cassettes=MADE)
         chosen = [item for item in items(target) if item.rule.id not in without]
-        return {item.name: judge(item, benches) for item in chosen}
+        judge = Judge(benches)
+        return {item.name: judge.result(item) for item in chosen}

@@ -85,7 +85,7 @@ def test_stanzas_are_parsed() -> None:
     [
         ({"kwarg": {}}, "unknown key 'kwarg'; did you mean 'kwargs'?"),
         ({"wire": "openai-chat", "clearenv": []}, "unknown key 'clearenv'; did you mean 'clear_env'?"),
-        ({"zzz": 1}, "unknown key 'zzz'; known here: wire, kwargs, clear_env, lacks, also"),
+        ({"zzz": 1}, "unknown key 'zzz'; known here: wire, kwargs, clear_env, lacks, also, settings"),
         ({"wire": "openai"}, f"wire is one of {KNOWN}, not 'openai'"),
         ({"wire": 1}, f"wire is one of {KNOWN}, not 1"),
         ({"kwargs": ["a"]}, "kwargs is a table of constructor arguments, not ['a']"),
@@ -101,7 +101,7 @@ def test_stanzas_are_parsed() -> None:
             {"also": {"openai-responses": {"kwargs": 1}}},
             "also.openai-responses holds kwargs, a table of constructor arguments, not {'kwargs': 1}",
         ),
-        ({"lacks": ["tools", "async"]}, "lacks holds stream, tools, usage, stop, not 'async'"),
+        ({"lacks": ["tools", "async"]}, "lacks holds stream, tools, usage, stop, reasoning, images, structured output, not 'async'"),
     ],
 )
 def test_bad_stanzas_are_told(stanza: dict[str, Any], message: str) -> None:

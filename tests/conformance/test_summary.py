@@ -171,6 +171,7 @@ def test_rules_are_explained() -> None:
         "  forms      stream and astream",
         "  needs      stream, core>=1.0",
         "  hint       they bite",
+        "  since      2026.1",
     ]
     assert wording.explanation(rule(id="ASYNC-99", forms=("async",))).splitlines() == [
         "ASYNC-99  MUST",
