@@ -17,6 +17,9 @@ Check: TypeAlias = Callable[["Probe", "Case"], None]
 MUST: Final = "MUST"
 SHOULD: Final = "SHOULD"
 INFO: Final = "INFO"
+LEVELS: Final[tuple[Level, ...]] = (MUST, SHOULD, INFO)
+REVISIONS: Final = ("2026.1",)
+"""The revisions of the catalogue, oldest first. A user who holds to one is not failed by what came after it."""
 
 _FORMS: Final[Mapping[str, tuple[Form, ...]]] = {"sa": ("sync", "async"), "s": ("sync",), "a": ("async",)}
 
@@ -30,12 +33,14 @@ class Case:
         value: what the rule needs for it.
         level: where it is lower than the rule's, because not every provider does what the case scripts.
         why: the reason for the lower level, or the source for the case.
+        since: the revision in which it first stood, where that is later than the rule's.
     """
 
     name: str = ""
     value: Any = None
     level: Level | None = None
     why: str = ""
+    since: str = REVISIONS[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +73,7 @@ class Rule:
     mend: str = ""
     source: str = ""
     after: tuple[str, ...] = ()
-    since: str = "2026.1"
+    since: str = REVISIONS[0]
     alone: bool = False
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from . import wording
 from .catalogue import rules
+from .choice import ChoiceError, rule_id
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,25 +27,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _list(areas: Sequence[str]) -> int:
     known = {rule.area for rule in rules().values()}
     if unknown := [area for area in areas if area not in known]:
-        return _unknown("area", unknown[0], sorted(known))
+        nearest = difflib.get_close_matches(unknown[0], sorted(known), 1, cutoff=0.3)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(sorted(known))}"
+        return _refuse(f"there is no area {unknown[0]}; {hint}")
     for rule in rules().values():
         if not areas or rule.area in areas:
             print(wording.row(rule))
     return 0
 
 
-def _explain(id: str) -> int:
-    area, _, number = id.partition("-")
-    if number.isdigit():
-        id = f"{area}-{int(number):02d}"
-    if id not in rules():
-        return _unknown("rule", id, list(rules()))
-    print(wording.explanation(rules()[id]))
+def _explain(word: str) -> int:
+    try:
+        print(wording.explanation(rules()[rule_id(word)]))
+    except ChoiceError as error:
+        return _refuse(str(error))
     return 0
 
 
-def _unknown(what: str, name: str, known: list[str]) -> int:
-    nearest = difflib.get_close_matches(name, known, 1, cutoff=0.3)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
-    print(f"conformance: there is no {what} {name}; {hint}", file=sys.stderr)
+def _refuse(why: str) -> int:
+    print(f"conformance: {why}", file=sys.stderr)
     return 2

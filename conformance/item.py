@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .catalogue import Case, Form, Level, Rule, rules
+from .catalogue import REVISIONS, Case, Form, Level, Rule, rules
 from .target import Target
 
 
@@ -22,8 +22,17 @@ class Item:
         return "-".join(part for part in (self.rule.id, self.form, self.case.name) if part)
 
     @property
+    def situation(self) -> str:
+        """The name without the rule: ``async-repeated``."""
+        return self.name.removeprefix(f"{self.rule.id}-")
+
+    @property
     def level(self) -> Level:
         return self.case.level or self.rule.level
+
+    def is_newer(self, revision: str) -> bool:
+        """Whether the rule or the case first stood after this revision of the catalogue."""
+        return max(REVISIONS.index(since) for since in (self.rule.since, self.case.since)) > REVISIONS.index(revision)
 
 
 def items(target: Target) -> Iterator[Item]:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .catalogue import LEVELS, REVISIONS
+from .marker import SIGNATURE, CassetteMarker
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -44,9 +47,55 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "folder; may be repeated",
     )
 
+    _choosing(group)
+
+
+def _choosing(group: pytest.OptionGroup) -> None:
+    """The options that say which rules run, and what their verdicts count for."""
+    group.addoption(
+        "--conformance-select",
+        action="append",
+        default=[],
+        metavar="WORDS",
+        help="run these rules, areas or levels alone: TOOL,STREAM-08; may be repeated",
+    )
+    group.addoption(
+        "--conformance-ignore",
+        action="append",
+        default=[],
+        metavar="WORDS",
+        help="leave these rules, areas or levels out; may be repeated",
+    )
+    group.addoption(
+        "--conformance-level",
+        choices=LEVELS,
+        default=LEVELS[-1],
+        help="leave rules below this level out: MUST runs those alone",
+    )
+    group.addoption(
+        "--conformance-baseline",
+        metavar="FILE",
+        help="known failures (TOML, each with its reason) do not fail the run; those that pass do",
+    )
+    group.addoption(
+        "--conformance-update-baseline",
+        action="store_true",
+        help="write what fails to the baseline, and take out what passes; reasons are kept",
+    )
+    group.addoption(
+        "--conformance-rules",
+        choices=REVISIONS,
+        default=REVISIONS[-1],
+        metavar="REVISION",
+        help="hold to this revision of the catalogue: rules that are newer run and are shown, and do not fail the run "
+        f"(known: {', '.join(REVISIONS)})",
+    )
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "conformance(rule, level, area): an item of the conformance suite")
+    config.addinivalue_line("markers", f"{SIGNATURE}: record the requests of the test, or play them from the file")
+    config.pluginmanager.register(CassetteMarker(), "conformance-cassette")
     if config.getoption("--chat-model"):
         from .session import Session  # noqa: PLC0415 - not in runs without a model
 

@@ -5,7 +5,7 @@ import fnmatch
 import json
 import os
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +16,17 @@ import pytest
 from mockserver import CassetteError, MockServerError
 
 from . import cassettes, wording
+from .baseline import Baseline, BaselineError, Change, load
 from .bench import Benches
 from .build import TargetError
+from .choice import Choice, ChoiceError, words
 from .integrations import StanzaError, of_project
 from .item import Item, items
 from .judge import Judge
 from .summary import Summary
 from .target import Target, resolve
-from .verdict import Result
+from .terms import Terms
+from .verdict import RED, Result
 
 ROOT: Final = "conformance"
 """First part of all node ids."""
@@ -43,7 +46,13 @@ WARNINGS: Final = (
     "ignore::pytest.PytestUnraisableExceptionWarning",
 )
 
+_TOLD_OF: Final = ("warned", "known", "new")
+"""The verdicts on rules that do not hold and yet do not fail the run; their texts are shown under ``-v``."""
+_SHORT: Final = {"warned": "w", "blocked": "b", "known": "k", "new": "n", "stale": "S", "harness error": "E"}
+"""The verdicts that pytest has no outcome for, and their letters."""
+
 _TARGETS: Final = pytest.StashKey[tuple[Target, ...]]()
+_TERMS: Final = pytest.StashKey[Terms]()
 
 
 def targets(config: pytest.Config) -> tuple[Target, ...]:
@@ -75,6 +84,33 @@ def _resolve(config: pytest.Config) -> tuple[Target, ...]:
         found = [replace(each, cassettes=played) for each in found]
     labels = [each.label for each in found]
     return tuple(_renamed(each) if labels.count(each.label) > 1 else each for each in found)
+
+
+def _chosen(config: pytest.Config) -> Choice:
+    select, ignore = config.getoption("--conformance-select"), config.getoption("--conformance-ignore")
+    try:
+        return Choice(words(select), words(ignore), config.getoption("--conformance-level"))
+    except ChoiceError as error:
+        raise pytest.UsageError(f"--conformance-select, --conformance-ignore: {error}") from None
+
+
+def _terms(config: pytest.Config) -> Terms:
+    """The terms that the command line sets.
+
+    Raises:
+        pytest.UsageError: the baseline cannot be used.
+    """
+    path, updating = config.getoption("--conformance-baseline"), config.getoption("--conformance-update-baseline")
+    if path is None:
+        if updating:
+            raise pytest.UsageError("--conformance-update-baseline goes with --conformance-baseline=FILE")
+        return Terms(revision=config.getoption("--conformance-rules"))
+    file = Path(config.invocation_params.dir) / path
+    try:
+        baseline = Baseline(file) if updating and not file.exists() else load(file)
+    except BaselineError as error:
+        raise pytest.UsageError(f"--conformance-baseline: {error}") from None
+    return Terms(baseline, config.getoption("--conformance-rules"), updating)
 
 
 def _renamed(target: Target) -> Target:
@@ -117,6 +153,9 @@ class Session:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._targets = targets(config)
+        self._choice = _chosen(config)
+        self._terms = config.stash[_TERMS] = _terms(config)
+        self._change: Change | None = None
         wanted = [arg for arg in config.args if arg.startswith(f"{ROOT}::")]
         self._wanted = _checked(wanted, self._targets)
         self._summary = Summary(self._targets)
@@ -131,9 +170,16 @@ class Session:
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         report = yield
         if isinstance(collector, pytest.Session) and self._runs and report.passed:
-            root = Rules.from_parent(collector, name=ROOT, nodeid=ROOT, targets=self._targets, wanted=self._wanted)
+            root = Rules.from_parent(collector, name=ROOT, nodeid=ROOT, cells=self._cells())
             report.result = [*report.result, root]
         return report
+
+    def _cells(self) -> Iterator[tuple[str, Item]]:
+        """The items that are to run, with their node ids."""
+        for nodeid, item in _cells(self._targets):
+            named = not self._wanted or any(_names(wanted, nodeid) for wanted in self._wanted)
+            if named and self._choice.takes(item):
+                yield nodeid, item
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -145,16 +191,25 @@ class Session:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._summary.add(report)
+        facts = dict(report.user_properties)
+        if self._terms.updating and "rule" in facts and report.when == "call":
+            self._terms.note(facts)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         verdict = dict(getattr(report, "user_properties", ())).get("verdict")
-        if report.when == "call" and verdict == "warned":
-            return "warned", "w", "WARNED"
-        if report.when == "call" and verdict == "blocked":
-            return "blocked", "b", "BLOCKED"
-        if report.when == "call" and verdict == "harness error":
-            return "error", "E", "HARNESS ERROR"
+        if report.when == "call" and verdict in _SHORT:
+            verdict = str(verdict)
+            category = {"harness error": "error", "stale": "failed"}.get(verdict, verdict)
+            return category, _SHORT[verdict], verdict.upper()
         return None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        if self._terms.updating and not hasattr(self._config, "workerinput"):
+            try:
+                self._change = self._terms.write([target.label for target in self._targets])
+            except BaselineError as error:
+                raise pytest.UsageError(str(error)) from None
 
     def pytest_report_header(self) -> list[str]:
         played = self._targets[0].cassettes
@@ -163,11 +218,15 @@ class Session:
 
     def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         if self._config.get_verbosity() > 0:
-            for report in terminalreporter.getreports("warned"):
+            for report in (each for verdict in _TOLD_OF for each in terminalreporter.getreports(verdict)):
                 terminalreporter.section(report.nodeid, "-")
                 terminalreporter.line(dict(report.sections)[_TOLD])
         for line in self._summary.lines():
             terminalreporter.line(line)
+        if lost := self._terms.lost(item for _, item in _cells(self._targets)):
+            terminalreporter.line(wording.lost(self._config.getoption("--conformance-baseline"), lost))
+        if self._change:
+            terminalreporter.line(wording.change(self._config.getoption("--conformance-baseline"), self._change))
 
     def pytest_unconfigure(self) -> None:
         _benches(self._config).close()
@@ -188,17 +247,15 @@ def _judge(config: pytest.Config) -> Judge:
 
 
 class Rules(pytest.Collector):
-    """Collects all rules for all targets; `wanted` are node ids given on the command line."""
+    """Collects the items of the suite, with their node ids."""
 
-    def __init__(self, *, targets: Sequence[Target], wanted: Sequence[str], **kwargs: Any) -> None:
+    def __init__(self, *, cells: Iterable[tuple[str, Item]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._targets = targets
-        self._wanted = wanted
+        self._cells = cells
 
     def collect(self) -> Iterator[pytest.Item]:
-        for nodeid, item in _cells(self._targets):
-            if not self._wanted or any(_names(wanted, nodeid) for wanted in self._wanted):
-                yield RuleItem.from_parent(self, name=item.name, nodeid=nodeid, item=item)
+        for nodeid, item in self._cells:
+            yield RuleItem.from_parent(self, name=item.name, nodeid=nodeid, item=item)
 
 
 def _cells(targets: Sequence[Target]) -> Iterator[tuple[str, Item]]:
@@ -252,15 +309,18 @@ class RuleItem(pytest.Item):
 
     def runtest(self) -> None:
         with hidden((*HIDDEN, *self._item.target.stanza.clear_env)):
-            result = self._result = _judge(self.config).result(self._item)
+            result = _judge(self.config).result(self._item)
+        result = self._result = self.config.stash[_TERMS].settled(self._item, result)
         self.user_properties.append(("verdict", result.verdict))
         if result.verdict == "passed" and result.reason:
             self.user_properties.append(("note", result.reason))
         if result.verdict in ("not applicable", "blocked"):
             pytest.skip(result.reason)
-        if result.verdict in ("failed", "harness error"):
+        if result.known:
+            self.user_properties.append(("known", result.known))
+        if result.verdict in RED:
             raise _NotKept
-        if result.verdict == "warned":
+        if result.verdict in _TOLD_OF:
             self.add_report_section("call", ROOT, self._told())
 
     @property

@@ -29,6 +29,8 @@ class Summary:
         tally = self._tallies[str(facts["model"])].setdefault(str(facts["rule"]), Tally())
         if "note" in facts:
             tally.notes.append(str(facts["note"]))
+        if "known" in facts:
+            tally.reasons.append(str(facts["known"]))
         tally.by_verdict[verdict].append(report.nodeid.rpartition("::")[2])
 
     def header(self, target: Target) -> str:

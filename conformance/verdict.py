@@ -4,11 +4,19 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-Verdict: TypeAlias = Literal["passed", "failed", "warned", "not applicable", "blocked", "harness error"]
-"""`warned`: a SHOULD that does not hold. `blocked`: a more basic rule, which is named, fails, so that this one would
-tell the same defect again. `harness error`: a defect of this suite, never blamed on the model."""
+Verdict: TypeAlias = Literal[
+    "passed", "failed", "warned", "not applicable", "blocked", "known", "stale", "new", "harness error"
+]
+"""What becomes of an item.
 
-RED: Final = ("failed", "harness error")
+`warned`: a SHOULD that does not hold. `blocked`: a more basic rule, which is named, fails, so that this one would tell
+the same defect again. `known`: it fails, and the baseline says so. `stale`: the baseline says that it fails, and it
+passes. `new`: it fails, and its rule came into the catalogue after the revision that the user holds to.
+`harness error`: a defect of this suite, never blamed on the model.
+"""
+
+RED: Final = ("failed", "stale", "harness error")
+"""The verdicts that fail a run."""
 
 
 @dataclass
@@ -41,11 +49,13 @@ class Result:
 
     Args:
         facts: label and text, in the order in which they are shown.
+        known: why the item may fail, where a baseline says so.
         seconds: time that the item took.
     """
 
     verdict: Verdict
     facts: tuple[tuple[str, str], ...] = ()
+    known: str = ""
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -60,6 +70,7 @@ class Tally:
 
     by_verdict: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     notes: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
 
     @property
     def ran(self) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from langchain_core.messages import BaseMessage
 
+from .baseline import Change, Key
 from .cassettes import Recorded
 from .catalogue import Form, Level, Rule
 from .verdict import Broken, Result, Tally
@@ -23,6 +24,9 @@ _LABEL: Final = 11
 _LISTED: Final = (
     ("MUST rules that do not hold", "failed"),
     ("SHOULD rules that do not hold", "warned"),
+    ("in the baseline, yet they hold (take them out)", "stale"),
+    ("known, by the baseline", "known"),
+    ("new in the catalogue, and not yet counted", "new"),
     ("not judged, for an error of this suite (please report it)", "harness error"),
 )
 _METHODS: Final = {
@@ -51,7 +55,10 @@ def facts(item: "Item", probe: "Probe", broken: Broken) -> tuple[tuple[str, str]
 
 
 def item(item: "Item", result: Result) -> str:
-    """The text of an item whose rule does not hold."""
+    """The text of an item whose rule does not hold, or that a baseline wrongly says so of."""
+    if result.verdict == "stale":
+        stale = (("baseline", f"says that this fails ({result.known}); it passes"), ("rerun", rerun(item)))
+        return failure(item.rule, item.level, item.target.label, stale)
     return failure(item.rule, item.level, f"{item.target.label} · {method(item.rule, item.form)}", result.facts)
 
 
@@ -142,8 +149,21 @@ def summary(target: "Target", version: str, tallies: Mapping[str, Tally], rules:
             yield f"{title}:"
         for id, names in sorted(found.items(), key=lambda each: list(rules).index(each[0])):
             told = ", ".join(name.removeprefix(f"{id}-") for name in names)
-            yield f"  {id.ljust(_LABEL)}{_cut(rules[id].statement, 70)}  [{_cut(told, 60)}]"
+            said = "; ".join(dict.fromkeys(tallies[id].reasons)) if verdict == "known" else rules[id].statement
+            yield f"  {id.ljust(_LABEL)}{_cut(said, 70)}  [{_cut(told, 60)}]"
     yield "Read more: conformance explain RULE; what is not applicable, and why: -rs; what a SHOULD observed: -v"
+
+
+def change(file: str, change: Change) -> str:
+    """What an update did to a baseline."""
+    told = f"{change.added} added, {change.kept} kept, {change.removed} removed"
+    more = "; say in each that was added why it may stand" if change.added else ""
+    return f"baseline {file}: {told}{more}"
+
+
+def lost(file: str, keys: Sequence[Key]) -> str:
+    """The entries of a baseline that name no item of this run's models."""
+    return f"baseline {file}: names no item of this model: {', '.join(f'{key.rule} {key.case}' for key in keys)}"
 
 
 def _rest(silent: Sequence[Tally]) -> str:

@@ -7,11 +7,11 @@ import pytest
 
 from conformance.bench import Bench, Benches
 from conformance.build import TargetError
-from conformance.catalogue import INFO, MUST, SHOULD, Case, Form, Level
+from conformance.catalogue import INFO, MUST, SHOULD, Case, Form, Level, Rule
 from conformance.drive import Probe
 from conformance.integrations import Stanza
 from conformance.item import Item
-from conformance.judge import judge
+from conformance.judge import Judge, judge
 from conformance.verdict import Broken, NotApplicable, Result
 from mockserver import Asked, Gate, Reply
 
@@ -254,3 +254,44 @@ def test_a_stream_that_is_not_read_out_is_let_go(benches: Benches) -> None:
     [(thread, _)] = told.places
     thread.join(LIMIT)
     assert not thread.is_alive()
+
+
+@pytest.fixture
+def catalogue(monkeypatch: pytest.MonkeyPatch) -> dict[str, Rule]:
+    """A catalogue of three rules, of which each needs the one before; the check of the first is for a test to set."""
+    known = {
+        "FLY-01": rule(id="FLY-01", cases=lambda on: (Case("plain"), Case("far")), forms=("sync",)),
+        "FLY-02": rule(id="FLY-02", after=("FLY-01",)),
+        "FLY-03": rule(id="FLY-03", after=("FLY-02",)),
+    }
+    monkeypatch.setattr("conformance.judge.rules", lambda: known)
+    return known
+
+
+@pytest.mark.parametrize("id", ["FLY-02", "FLY-03"])
+def test_a_failed_root_blocks(benches: Benches, catalogue: dict[str, Rule], id: str, form: Form) -> None:
+    """What needs a rule that fails is blocked by that rule, however far below and whichever runs first; the root is
+    tried in its first case, in the only form that it has, and once."""
+    tried: list[str] = []
+
+    def check(probe: Probe, case: Case) -> None:
+        tried.append(f"{case.name}-{probe.form}")
+        raise BROKEN
+
+    catalogue["FLY-01"] = rule(check, id="FLY-01", cases=lambda on: (Case("plain"), Case("far")), forms=("sync",))
+    judge = Judge(benches)
+    results = [judge.result(item(catalogue[id], form=form)) for _ in range(2)]
+    assert [(each.verdict, each.reason) for each in results] == [("blocked", "blocked: FLY-01 fails")] * 2
+    assert tried == ["plain-sync"]
+    judged = judge.result(item(catalogue["FLY-01"], case=Case("plain")))
+    assert (judged.verdict, tried) == ("failed", ["plain-sync"])
+
+
+@pytest.mark.parametrize("verdict", ["passed", "warned", "not applicable"])
+def test_other_roots_block_nothing(benches: Benches, catalogue: dict[str, Rule], verdict: str) -> None:
+    """A root that holds, that is a SHOULD or that says nothing lets its dependants be judged."""
+    check = {"passed": holds, "warned": breaks, "not applicable": says_nothing}[verdict]
+    catalogue["FLY-01"] = rule(check, id="FLY-01", level=SHOULD)
+    catalogue["FLY-02"] = rule(breaks, id="FLY-02", after=("FLY-01",))
+    assert Judge(benches).result(item(catalogue["FLY-02"])).verdict == "failed"
+    assert Judge(benches).result(item(catalogue["FLY-01"])).verdict == verdict

@@ -178,4 +178,5 @@ def test_rules_are_explained() -> None:
         "  parrots repeat",
         "",
         "  forms      async",
+        "  since      2026.1",
     ]
