@@ -4,14 +4,14 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
-from mockserver import Asked, CassetteError, Delivery, Fault, Recording, Reply, Turn, Wire
-from mockserver.cassettes.cassette import asked_in, recording_of, wire_of
+from mockserver import Asked, CassetteError, Delivery, Recording, Reply, Turn, Wire
+from mockserver.cassettes.cassette import FAULTS, asked_in, recording_of, wire_of
 from mockserver.cassettes.interaction import Interaction, is_cassette, read
 from mockserver.sending.delivery import Cuts
 from mockserver.wires import Decoded
@@ -104,11 +104,13 @@ class Recorded:
     def turn(self, cuts: Cuts = "frame") -> Turn:
         """The answer to any request, cut in this way.
 
-        Where the recording broke off, so does the connection: with a reset where it was one, else closed.
+        Where the recording broke off, so does the connection; one that stood still is closed, so that nobody waits for
+        it again.
         """
-        if self.ended_well:
+        fault = FAULTS.get(self.interaction.ended)
+        if fault is None:
             return Turn(recording=self.recording, delivery=Delivery(cuts=cuts))
-        fault = Fault("reset" if self.interaction.ended == "reset" else "close", before="close")
+        fault = replace(fault, kind="close") if fault.kind == "stall" else fault
         # By its length, a body that ends where its recording did would be whole.
         return Turn(recording=self.recording, delivery=Delivery(cuts=cuts, fault=fault, transfer="chunked"))
 
@@ -121,24 +123,36 @@ class Cassettes:
         recorded: interactions whose wires are known, in the order of files and within them.
         unknown: why other interactions cannot be asked for by any model, each with their number.
         chosen: whether the command line named them.
+        own: whether they are the project's own, which are there for the wires that a model speaks, and not for other
+            dialects of them.
     """
 
     recorded: tuple[Recorded, ...] = ()
     unknown: Counter[str] = field(default_factory=Counter)
     chosen: bool = False
+    own: bool = False
 
-    def of(self, families: Collection[str]) -> tuple[Recorded, ...]:
-        """The interactions of these families of wires."""
-        return tuple(each for each in self.recorded if each.wire.family in families)
+    def of(self, spoken: Mapping[str, str]) -> tuple[Recorded, ...]:
+        """The interactions for a model that speaks these wires, by their families."""
+        if self.own:
+            return tuple(each for each in self.recorded if each.wire.name in spoken.values())
+        return tuple(each for each in self.recorded if each.wire.family in spoken)
+
+    def is_own(self, recorded: Recorded) -> bool:
+        """Whether this is a recording of the project's own, as every run plays them."""
+        return self.own and recorded in self.recorded
 
     @property
     def count(self) -> int:
         """How many interactions there are, of whatever wire."""
         return len(self.recorded) + self.unknown.total()
 
-    def others(self, families: Collection[str]) -> str:
-        """How many interactions are left out for a model that speaks these families, and why; `""` where none is."""
-        left = Counter(each.wire.family for each in self.recorded if each.wire.family not in families)
+    def others(self, spoken: Mapping[str, str]) -> str:
+        """How many interactions are left out for a model that speaks these wires, and why; `""` where none is."""
+        kept = {each.label for each in self.of(spoken)}
+        left = Counter(
+            each.wire.name if self.own else each.wire.family for each in self.recorded if each.label not in kept
+        )
         reasons = [*left.most_common(), *self.unknown.most_common()]
         count = left.total() + self.unknown.total()
         if not count:
@@ -151,7 +165,7 @@ class Cassettes:
 def own_cassettes() -> Cassettes:
     """The project's own cassettes."""
     folder = next((each for each in _SHIPPED if each.is_dir()), None)
-    return load([folder]) if folder else Cassettes()
+    return replace(load([folder]), own=True) if folder else Cassettes()
 
 
 def load(paths: Sequence[Path]) -> Cassettes:

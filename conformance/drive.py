@@ -42,6 +42,8 @@ class Probe:
     bench: Bench
     note: str = ""
     """What an INFO rule found."""
+    goes_on: bool = False
+    """Whether a call is left that may go on to ask the server, which no other item may then use."""
     _models: dict[str, BaseChatModel] = field(default_factory=dict)
     _streams: list[Stream[Any]] = field(default_factory=list)
     _gates: list[Gate] = field(default_factory=list)

@@ -69,5 +69,6 @@ def judge(item: Item, benches: Benches) -> Result:
         told = "".join(traceback.format_exception(bench.server.errors[0]))
         result = Result(verdict="harness error", facts=(("server", told),))
     probe.finish()
-    benches.give_back(bench, clean=result.verdict in ("passed", "not applicable") and not item.rule.alone)
+    is_clean = result.verdict in ("passed", "not applicable") and not probe.goes_on
+    benches.give_back(bench, clean=is_clean and not item.rule.alone)
     return Result(verdict=result.verdict, facts=result.facts, seconds=time.perf_counter() - started)

@@ -1,5 +1,6 @@
 """What a message says, in a form in which two messages can be compared."""
 
+import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
@@ -126,15 +127,21 @@ def _thought(value: object) -> str:
 
 
 def leaves(value: object) -> Iterator[str]:
-    """All texts in content and metadata of a message, at any depth; the keys of mappings too."""
+    """All texts in content and metadata of a message, at any depth; keys too, where they have a value.
+
+    Bytes are given as the text that they hold and in base64.
+    """
     if isinstance(value, AIMessage):
         yield from leaves([value.content, value.tool_calls, value.additional_kwargs, value.response_metadata])
     elif isinstance(value, Mapping):
-        yield from map(str, value)
-        yield from leaves(list(value.values()))
+        kept = {name: each for name, each in value.items() if each is not None}
+        yield from map(str, kept)
+        yield from leaves(list(kept.values()))
     elif isinstance(value, list | tuple):
         for each in value:
             yield from leaves(each)
+    elif isinstance(value, bytes):
+        yield from (value.decode("latin-1"), base64.b64encode(value).decode())
     elif isinstance(value, str):
         yield value
 

@@ -41,6 +41,8 @@ WARNINGS: Final = (
     "default",
     # EVENTS rules call v1 because users still do; that it is deprecated is no news about the model.
     "ignore:astream_events version='v1' is deprecated",
+    # Nor is it that v3, which the rules of BLOCKS call, is in beta.
+    r"ignore:The (method|function) `BaseChatModel\._a?chat_model_stream_v3` is in beta",
     # Items end loops and servers under a model's idle connections; what a model itself leaves open is ASYNC-05's.
     "ignore::ResourceWarning",
     "ignore::pytest.PytestUnraisableExceptionWarning",

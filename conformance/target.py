@@ -1,10 +1,12 @@
 """The model under test: found by its spec, built, aimed at the server, asked what it can do."""
 
+import contextlib
 import difflib
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from langchain_core.language_models import BaseChatModel
 
@@ -15,7 +17,7 @@ from . import compat
 from .build import TargetError, from_class, from_factory, from_instance, no_stanza
 from .cassettes import Cassettes, own_cassettes
 from .catalogue import Form
-from .integrations import SETTINGS, Stanza, environment, shipped
+from .integrations import SETTINGS, UNITS, Stanza, environment, shipped
 from .wording import describe_error
 
 
@@ -31,6 +33,7 @@ class Target:
         stanza: how it is built.
         extra: constructor arguments of the user's.
         cassettes: the recordings that it is tried on.
+        profile: what the model's profile says that it can do.
     """
 
     spec: str
@@ -41,6 +44,7 @@ class Target:
     model_class: type[BaseChatModel]
     extra: Mapping[str, Any] = field(default_factory=dict)
     cassettes: Cassettes = field(default_factory=own_cassettes)
+    profile: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def families(self) -> Mapping[str, str]:
@@ -74,9 +78,44 @@ class Target:
         return next((each for each in SETTINGS[name] if each in known), None)
 
     def with_settings(self, **values: Any) -> dict[str, Any]:
-        """Fields for `build` by what they set: ``target.with_settings(retries=0)`` is ``{"max_retries": 0}``."""
-        named = {self.setting(name): value for name, value in values.items()}
+        """Fields for `build` by what they set: ``target.with_settings(retries=0)`` is ``{"max_retries": 0}``.
+
+        Timeouts are in seconds, and retries do not count the first attempt; each is given as the model counts it, and
+        rounded up where it takes whole numbers alone.
+        """
+        named = {self.setting(name): self._counted(name, value) for name, value in values.items()}
         return {name: value for name, value in named.items() if name}
+
+    def _counted(self, name: str, value: Any) -> Any:
+        """What a rule says of a setting, in the unit in which the model counts."""
+        if unit := self.stanza.units.get(name):
+            value = UNITS[name][unit](value)
+        if not isinstance(value, float):
+            return value
+        fields, found = self.model_class.model_fields, self.setting(name)
+        types = next((each.annotation for key, each in fields.items() if found in (key, each.alias)), None)
+        is_whole = types is int or (int in get_args(types) and float not in get_args(types))
+        return math.ceil(value) if is_whole else value
+
+    @property
+    def reasoning(self) -> dict[str, Any]:
+        """Fields for `build` with which it asks its provider for reasoning."""
+        return dict(self.stanza.reasoning)
+
+    def by_default(self, name: str, url: str) -> list[Any]:
+        """What the class itself sets where this setting is left out: aimed at `url`, and aimed at its own provider.
+
+        Such models are looked at and not asked anything. One that cannot be built so is left out.
+        """
+        stanza = self.stanza if self.stanza.kwargs else _stanza_of(self.model_class, {}) or self.stanza
+        given = {argument: value for argument, value in stanza.kwargs.items() if argument != self.setting(name)}
+        unaimed = {argument: value for argument, value in given.items() if argument not in stanza.aiming}
+        found: list[Any] = []
+        for kwargs, env in ((given, stanza.env), (unaimed, stanza.lasting)):
+            make = from_class(self.spec, self.model_class, replace(stanza, kwargs=kwargs, env=env))
+            with contextlib.suppress(TargetError):
+                found.append(getattr(make(url), self.setting(name) or name, None))
+        return found
 
     def native(self, method: str) -> bool:
         """Whether the class implements `_stream`, `_astream`, `_agenerate` itself."""
@@ -90,7 +129,14 @@ class Target:
         """Why a rule that needs this cannot run, or `None` where it can."""
         if need in self.stanza.lacks:
             return f"{self.label} does not claim {need!r}"
+        if need in PROFILED and self.profile.get(PROFILED[need]) is False:
+            return f"the profile of {self.label} says that {PROFILED[need]} is False"
         return _NEEDS[need](self, form)
+
+
+PROFILED: Final[Mapping[str, str]] = {"tools": "tool_calling", "images": "image_inputs"}
+"""The capabilities that a profile can deny, and what it calls them. What it says of reasoning and of structured output
+is of the provider's model, and not of what the class reads and offers."""
 
 
 def _core(*least: int) -> Callable[[Target, Form], str | None]:
@@ -127,6 +173,14 @@ def _tools(self: Target, form: Form) -> str | None:
     return None if self.native("bind_tools") else f"{self.label} has no bind_tools"
 
 
+def _block_events(self: Target, form: Form) -> str | None:
+    if reason := compat.no_block_events():
+        return reason
+    # langchain-core has no content-block events of a whole answer: it raises NotImplementedError.
+    made = compat.makes_block_events(self.model_class, is_async=form == "async")
+    return None if made else _stream(self, form)
+
+
 def _given(self: Target, form: Form) -> str | None:
     return None
 
@@ -134,6 +188,20 @@ def _given(self: Target, form: Form) -> str | None:
 def _setting(name: str) -> Callable[[Target, Form], str | None]:
     def need(self: Target, form: Form) -> str | None:
         return None if self.setting(name) else f"{self.label} has no setting for {name.replace('_', ' ')}"
+
+    return need
+
+
+def _carried(what: str, told: str) -> Callable[[Target, Form], str | None]:
+    def need(self: Target, form: Form) -> str | None:
+        return None if what in self.wire.takes else f"requests of the wire {self.wire.name} have no place for {told}"
+
+    return need
+
+
+def _framed(framing: str, told: str) -> Callable[[Target, Form], str | None]:
+    def need(self: Target, form: Form) -> str | None:
+        return None if self.wire.framing == framing else f"streams of the wire {self.wire.name} are not {told}"
 
     return need
 
@@ -154,16 +222,21 @@ _NEEDS: Final[Mapping[str, Callable[[Target, Form], str | None]]] = {
     "core>=1.4": _core(1, 4),
     "stream": _stream,
     "no stream": _no_stream,
+    "block events": _block_events,
     "native async": _native_async,
     "default async": _default_async,
     "tools": _tools,
     "usage": _given,
-    "stop": _given,
+    "stop": _carried("stop", "stop sequences"),
     "reasoning": _reasoning,
-    "images": _given,
+    "images": _carried("image", "images"),
     "structured output": _given,
     "retries": _setting("retries"),
     "timeout": _setting("timeout"),
+    "server-sent events": _framed("sse", "server-sent events"),
+    "JSON lines": _framed("ndjson", "JSON lines"),
+    "event stream": _framed("event-stream", "messages of an AWS event stream"),
+    "JSON array": _framed("json-array", "the elements of a JSON array"),
 }
 
 
@@ -179,7 +252,7 @@ def resolve(spec: str, kwargs: Mapping[str, Any], stanzas: Mapping[str, Stanza])
         TargetError: it cannot be found, built, or aimed.
     """
     stanza = stanzas.get(spec)
-    with environment((stanza or shipped().get(spec) or Stanza()).lasting):
+    with environment((stanza or _shipped_as(spec)).lasting):
         found = _find(spec)
     if isinstance(found, type):
         if not issubclass(found, BaseChatModel):
@@ -192,6 +265,12 @@ def resolve(spec: str, kwargs: Mapping[str, Any], stanzas: Mapping[str, Stanza])
     if callable(found):
         return _checked(spec, stanza or Stanza(), kwargs, from_factory(spec, found, stanza or Stanza()))
     raise TargetError(f"{spec} is {found!r}: no chat model class, no factory, and no instance of one")
+
+
+def _shipped_as(spec: str) -> Stanza:
+    """The shipped stanza of the class that a spec names, as far as that can be told before it is imported."""
+    module, _, name = spec.partition(":")
+    return shipped().get(f"{module.partition('.')[0]}:{name}") or Stanza()
 
 
 def _find(spec: str) -> Any:
@@ -239,14 +318,16 @@ def _checked(spec: str, stanza: Stanza, kwargs: Mapping[str, Any], make: Callabl
         name = _chosen(stanza, kwargs) or _chosen(of_class, kwargs) or stanza.wire or of_class.wire
         wire = WIRES[name] if name else _heard(spec, model, server)
     hidden = tuple(dict.fromkeys(stanza.clear_env + of_class.clear_env))
+    reasoning = stanza.reasoning or of_class.reasoning
     return Target(
         spec=spec,
         label=spec.partition(":")[2],
         make=make,
         wire=wire,
-        stanza=replace(stanza, clear_env=hidden, also={**of_class.also, **stanza.also}),
+        stanza=replace(stanza, clear_env=hidden, also={**of_class.also, **stanza.also}, reasoning=reasoning),
         model_class=type(model),
         extra=kwargs,
+        profile=compat.profile_of(model),
     )
 
 

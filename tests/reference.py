@@ -41,6 +41,17 @@ class ReferenceChat(BaseChatModel):
     def _llm_type(self) -> str:
         return "reference-chat"
 
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        return True
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        return {"api_key": "REFERENCE_API_KEY"}
+
+    def _resolve_model_profile(self) -> Any:
+        return {"tool_calling": True, "structured_output": True, "image_inputs": True}
+
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
         return {"model": self.model, "base_url": self.base_url, **self._settings()}
@@ -140,7 +151,7 @@ class ReferenceChat(BaseChatModel):
     def _body(
         self, messages: list[BaseMessage], stop: list[str] | None, kwargs: Mapping[str, Any], *, stream: bool = False
     ) -> Event:
-        body = {"model": self.model, "messages": convert_to_openai_messages(messages), **self._settings(), **kwargs}
+        body = {"model": self.model, "messages": [_sent(message) for message in messages], **self._settings(), **kwargs}
         if stop is not None:
             body["stop"] = stop
         if stream:
@@ -201,7 +212,24 @@ def _refuse_errors(response: httpx.Response) -> None:
 
 
 def _others(message: Event) -> dict[str, Any]:
-    return {name: message[name] for name in ("refusal", "reasoning_content") if message.get(name)}
+    return {name: message[name] for name in ("refusal", "reasoning_content", "annotations") if message.get(name)}
+
+
+def _sent(message: BaseMessage) -> Event:
+    """A message as it is sent; its invalid calls go with it, since results may answer them."""
+    sent = convert_to_openai_messages(message)
+    assert isinstance(sent, dict)
+    if isinstance(message, AIMessage) and message.invalid_tool_calls:
+        sent["tool_calls"] = [*sent.get("tool_calls", ()), *map(_invalid_sent, message.invalid_tool_calls)]
+    return sent
+
+
+def _invalid_sent(call: InvalidToolCall) -> Event:
+    return {
+        "id": call["id"],
+        "type": "function",
+        "function": {"name": call["name"], "arguments": call["args"] or ""},
+    }
 
 
 def _tool_calls(raw: list[Event]) -> tuple[list[ToolCall], list[InvalidToolCall]]:
@@ -209,7 +237,11 @@ def _tool_calls(raw: list[Event]) -> tuple[list[ToolCall], list[InvalidToolCall]
     invalid: list[InvalidToolCall] = []
     for call in raw:
         try:
-            calls.append(cast("ToolCall", parse_tool_call(call, return_id=True)))
+            call["function"]["arguments"] = call["function"].get("arguments") or "{}"
+            parsed = cast("ToolCall", parse_tool_call(call, return_id=True))
+            if not isinstance(parsed["args"], dict):
+                raise OutputParserException(f"arguments are an object, not {parsed['args']!r}")
+            calls.append(parsed)
         except OutputParserException as error:
             invalid.append(make_invalid_tool_call(call, str(error)))
     return calls, invalid
@@ -231,8 +263,10 @@ def _usage(answer: Event) -> UsageMetadata | None:
         output_tokens=counted.get("completion_tokens") or 0,
         total_tokens=counted.get("total_tokens") or 0,
     )
-    if cached := (counted.get("prompt_tokens_details") or {}).get("cached_tokens"):
-        usage["input_token_details"] = InputTokenDetails(cache_read=cached)
+    prompt = counted.get("prompt_tokens_details") or {}
+    cached, written = prompt.get("cached_tokens"), prompt.get("cache_write_tokens")
+    if cached or written:
+        usage["input_token_details"] = InputTokenDetails(cache_read=cached or 0, cache_creation=written or 0)
     if reasoning := (counted.get("completion_tokens_details") or {}).get("reasoning_tokens"):
         usage["output_token_details"] = OutputTokenDetails(reasoning=reasoning)
     return usage

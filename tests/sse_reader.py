@@ -68,6 +68,8 @@ class AnswerReader:
         self.convert = convert
         self.sse = SSEReader()
         self._finished = False
+        self._begun = 0
+        self._calls: dict[object, tuple[object, int]] = {}
 
     def feed(self, segment: bytes) -> Iterator[ChatGenerationChunk]:
         """The chunks of the events that end in this segment; none after the terminator."""
@@ -82,11 +84,25 @@ class AnswerReader:
         """The chunk of one event. A finish reason that is sent again is not told again."""
         if event.get("error"):
             raise ProviderError(f"error in the stream: {words_of(event)}")
+        for choice in event.get("choices") or ():
+            for fragment in (choice.get("delta") or {}).get("tool_calls") or ():
+                self._number(fragment)
         chunk = self.convert(event)
         if chunk and chunk.generation_info:
             chunk.generation_info = None if self._finished else chunk.generation_info
             self._finished = True
         return chunk
+
+    def _number(self, fragment: Event) -> None:
+        """Give a call an index of its own, since servers give several the same or none; keep its id on its first
+        fragment alone.
+        """
+        place, id = fragment.get("index"), fragment.pop("id", None)
+        if place not in self._calls or (id and id != self._calls[place][0]):
+            self._calls[place] = id, self._begun
+            self._begun += 1
+            fragment["id"] = id
+        fragment["index"] = self._calls[place][1]
 
     def end(self) -> None:
         """Called where the body ends without a terminator."""

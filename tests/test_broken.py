@@ -3,6 +3,9 @@
 STREAM-16 and STREAM-17 take longer than all others together and measure time; they run on the models that are to break
 them, and on the reference (`test_reference`). So do the rules of REPLAY, which judge again on recordings what others
 judge on scripts.
+
+A model is tried on all cases of the rules that it breaks, and on the first case of all others; with `--whole-matrix` on
+all cases of all rules, which takes some three times as long.
 """
 
 import importlib
@@ -12,17 +15,18 @@ import pytest
 from conformance.catalogue import INFO, rules
 from conformance.session import WARNINGS
 
-from .broken import BROKEN, BrokenModel, page
+from .broken import BROKEN, BrokenModel
 from .broken.judging import RECORDED, SLOW, verdicts
 
 pytestmark = [pytest.mark.filterwarnings(each) for each in WARNINGS]
 
 
 @pytest.mark.parametrize("model", BROKEN, ids=lambda model: f"{model.rule}-{model.name.partition(':')[2]}")
-def test_model_breaks_its_rule_and_no_other(model: BrokenModel) -> None:
+def test_model_breaks_its_rule_and_no_other(model: BrokenModel, pytestconfig: pytest.Config) -> None:
     """The rules that do not hold on a broken model are its own and those that are declared with it."""
     others = frozenset() if model.rule in RECORDED else RECORDED
-    results = verdicts(model.spec, without=(SLOW | others) - {model.rule})
+    whole = None if pytestconfig.getoption("--whole-matrix") else {model.rule, *model.also}
+    results = verdicts(model.spec, without=(SLOW | others) - {model.rule}, whole=whole)
     harness = {name: result.reason for name, result in results.items() if result.verdict == "harness error"}
     assert not harness
     broken = {
@@ -61,8 +65,3 @@ def test_a_sentence_says_what_is_wrong(model: BrokenModel) -> None:
     assert told.endswith(".")
     assert ". " not in told
     assert "\n\n" not in told
-
-
-def test_page_says_what_is_tested() -> None:
-    """`docs/broken.md` is what ``python -m tests.broken.page`` writes."""
-    assert page.PAGE.read_text(encoding="utf-8") == page.text()

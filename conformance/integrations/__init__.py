@@ -9,7 +9,7 @@ import importlib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -29,9 +29,17 @@ SETTINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "max_tokens": ("max_tokens", "max_tokens_to_sample", "max_output_tokens"),
     "stop": ("stop", "stop_sequences"),
     "api_key": ("api_key",),
+    "stream_usage": ("stream_usage",),
 }
 """What rules set on models, and how its constructor argument is usually called."""
-_KEYS: Final = ("wire", "kwargs", "env", "eager", "clear_env", "lacks", "also", "settings")
+UNITS: Final[Mapping[str, Mapping[str, Callable[[float], float]]]] = {
+    "timeout": {"seconds": lambda value: value, "milliseconds": lambda value: value * 1000},
+    "retries": {"retries": lambda value: value, "attempts": lambda value: value + 1, "windows": lambda value: value},
+}
+"""In what some settings may count: from what rules say, in the first unit of each, to what the model takes. Windows are
+times for which is retried, each of some length; none of them is no retry.
+"""
+_KEYS: Final = ("wire", "kwargs", "env", "eager", "clear_env", "lacks", "also", "settings", "units", "reasoning")
 _OBJECT: Final = "import"
 """The key by which a table among the arguments stands for an object."""
 _NAMED: Final = re.compile(r"[\w.]+:[\w.]+")
@@ -60,6 +68,8 @@ class Stanza:
         also: further wires that it speaks, each with the constructor arguments that choose it, written as `kwargs` are.
         settings: constructor arguments for what rules set (of `SETTINGS`), where they are not called as usual; an
             empty name says that there is none.
+        units: in what they count (of `UNITS`), where that is not seconds and retries.
+        reasoning: further constructor arguments with which it asks its provider for reasoning, where it must ask.
     """
 
     wire: str | None = None
@@ -70,6 +80,8 @@ class Stanza:
     lacks: tuple[str, ...] = ()
     also: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    reasoning: Mapping[str, Any] = field(default_factory=dict)
 
     def arguments(self, url: str) -> dict[str, Any]:
         """The constructor arguments for a server at `url`.
@@ -227,6 +239,8 @@ def parse(stanza: Mapping[str, Any], where: str) -> Stanza:
         lacks=tuple(lists["lacks"]),
         also=_also(stanza.get("also", {}), where),
         settings=_settings(stanza.get("settings", {}), where),
+        units=_units(stanza.get("units", {}), where),
+        reasoning=_reasoning(stanza.get("reasoning", {}), where),
     )
 
 
@@ -240,6 +254,34 @@ def _settings(table: object, where: str) -> dict[str, str]:
         raise StanzaError(f'{where}: settings is a table such as {{ retries = "max_attempts" }}, not {table!r}')
     if unknown := [name for name in table if name not in SETTINGS]:
         raise StanzaError(f"{where}: settings holds {', '.join(SETTINGS)}, not {unknown[0]!r}")
+    return dict(table)
+
+
+def _units(table: object, where: str) -> dict[str, str]:
+    """In what settings count.
+
+    Raises:
+        StanzaError: a setting counts in nothing else, or not in that.
+    """
+    if not isinstance(table, dict):
+        raise StanzaError(f'{where}: units is a table such as {{ timeout = "milliseconds" }}, not {table!r}')
+    for name, unit in table.items():
+        if name not in UNITS:
+            raise StanzaError(f"{where}: units holds {', '.join(UNITS)}, not {name!r}")
+        if unit not in UNITS[name]:
+            raise StanzaError(f"{where}: {name} counts in {' or '.join(UNITS[name])}, not {unit!r}")
+    return dict(table)
+
+
+def _reasoning(table: object, where: str) -> dict[str, Any]:
+    """Constructor arguments.
+
+    Raises:
+        StanzaError: it is no table.
+    """
+    if not isinstance(table, dict):
+        raise StanzaError(f"{where}: reasoning is a table of constructor arguments, not {table!r}")
+    _check_objects(table, where)
     return dict(table)
 
 

@@ -83,6 +83,9 @@ def keeps_beating(probe: Probe, method: str, point: Any) -> None:
         if target.streams("async") or where[1] == "head"
     ],
     hint="a sync client, a lock or time.sleep in async code stops every other task of the user's program",
+    mend="use an async client, or run the sync call in an executor",
+    source="https://docs.python.org/3/library/asyncio-dev.html#running-blocking-code; "
+    "langchain-ai/langchain-cohere#60, langchain-ai/langchain-google#1264",
 )
 def loop_keeps_running(probe: Probe, case: Case) -> None:
     keeps_beating(probe, *case.value)
@@ -98,6 +101,8 @@ _TOGETHER: Final = 4
     forms="a",
     cases=(Case("invoke"), Case("stream")),
     hint="a lock, a semaphore or a pool of one makes concurrent calls wait for each other",
+    mend="hold no lock across a request, and give the connection pool room",
+    source="langchain_core/runnables/base.py: `abatch` runs its inputs with `asyncio.gather`",
 )
 def calls_overlap(probe: Probe, case: Case) -> None:
     gate = probe.gate()
@@ -127,6 +132,8 @@ def calls_overlap(probe: Probe, case: Case) -> None:
     cases=(Case("invoke"), Case("stream")),
     hint="an async client is bound to the loop that it first ran in; scripts and notebooks start more than one",
     alone=True,
+    mend="keep async clients by the running loop, or make one for each call",
+    source="langchain-ai/langchain#35783; httpx and aiohttp clients are bound to the loop of their connections",
 )
 def works_in_a_second_loop(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
@@ -186,6 +193,9 @@ class _Witness(BaseCallbackHandler):
     forms="a",
     cases=(Case("invoke"), Case("stream")),
     hint="a thread or task that is started without the caller's context loses tracing, and mixes users up",
+    mend="start threads with `contextvars.copy_context().run`, and tasks in the caller's context",
+    source="https://docs.python.org/3/library/contextvars.html; langchain_core/runnables/config.py: run_in_executor "
+    "copies the context",
 )
 def context_reaches_callbacks(probe: Probe, case: Case) -> None:
     gate = probe.gate()
@@ -229,6 +239,8 @@ _CALLS: Final = 6
     cases=(Case("invoke"), Case("stream")),
     hint="a connection that is kept for the next call is right; one that stays behind after each call is a leak",
     alone=True,
+    mend="close responses in `with` blocks, and await or cancel every task that is started",
+    source="PEP 789 and https://docs.python.org/3/library/asyncio-task.html: who starts a task ends it",
 )
 def nothing_is_left(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
@@ -293,6 +305,8 @@ _COUNTED: Final[Mapping[str, Callable[[Probe], int]]] = {
         Case(f"{method}-{place}", (method, place)) for method in ("invoke", "stream") for place in ("thread", "loop")
     ],
     hint="asyncio.run and get_event_loop in sync code fail in notebooks, in web servers or in threads",
+    mend="use a sync client in sync methods",
+    source="notebooks and web servers call sync methods inside a running loop, workers in threads without one",
 )
 def sync_works_everywhere(probe: Probe, case: Case) -> None:
     method, place = case.value

@@ -47,6 +47,9 @@ def _same_answers(texts: list[str], results: Any) -> None:
     MUST,
     "as many results as inputs, in input order, each equal to invoke's",
     hint="collecting results as they come in gives them in the order of speed",
+    mend="put each result at its input's place",
+    source="langchain_core/runnables/base.py: `batch` gives outputs in the order of the inputs; "
+    "langchain-ai/langchain#30335",
 )
 def results_are_in_order(probe: Probe, case: Case) -> None:
     gates = _gated(probe, _TEXTS)
@@ -64,7 +67,14 @@ def results_are_in_order(probe: Probe, case: Case) -> None:
         agree(probe.call("invoke", text).value(), result, names=(probe.name("invoke"), probe.name("batch")))
 
 
-@rule("BATCH-02", MUST, "an empty list gives an empty list and sends nothing")
+@rule(
+    "BATCH-02",
+    MUST,
+    "an empty list gives an empty list and sends nothing",
+    hint="taking the first input for granted",
+    mend="return `[]` where there are no inputs",
+    source="langchain_core/runnables/base.py: `if not inputs: return []`",
+)
 def nothing_in_nothing_out(probe: Probe, case: Case) -> None:
     probe.play(scripts.echo)
     results = probe.call("batch", []).value()
@@ -82,6 +92,8 @@ _GRACE: Final = 0.2
     "inputs run at the same time by default, and never more than max_concurrency at once",
     cases=(Case("default"), Case("limited")),
     hint="a loop over invoke is no batch; a limit that is not passed on gets the user's account blocked",
+    mend='leave `batch` to langchain-core, or give `config["max_concurrency"]` to the executor',
+    source="langchain_core/runnables/config.py: max_concurrency; langchain-ai/langchain#15767",
 )
 def concurrency_is_kept(probe: Probe, case: Case) -> None:
     texts = _TEXTS if case.name == "default" else [*_TEXTS, "question 4", "question 5"]
@@ -107,6 +119,9 @@ def concurrency_is_kept(probe: Probe, case: Case) -> None:
     "BATCH-04",
     MUST,
     "with return_exceptions=True each failure stands at its input's place and all others succeed",
+    hint="an error that is raised or left out shifts or loses all other answers",
+    mend="catch each input's error for itself, and put it at its place",
+    source="langchain_core/runnables/base.py: `return_exceptions`",
 )
 def failures_stand_in_place(probe: Probe, case: Case) -> None:
     probe.play(_fail_one)
@@ -119,7 +134,14 @@ def failures_stand_in_place(probe: Probe, case: Case) -> None:
     _same_answers([_TEXTS[number] for number in others], [results[number] for number in others])
 
 
-@rule("BATCH-05", MUST, "without return_exceptions the call raises the provider's error")
+@rule(
+    "BATCH-05",
+    MUST,
+    "without return_exceptions the call raises the provider's error",
+    hint="an error that is returned or wrapped is not caught by who waits for the provider's",
+    mend="raise the error as it came",
+    source="langchain_core/runnables/base.py: `return_exceptions=False`",
+)
 def failure_is_raised(probe: Probe, case: Case) -> None:
     probe.play(_fail_one)
     error = probe.call("batch", _TEXTS).raised(f"the server answers {_TEXTS[_BAD]!r} with HTTP 400")
@@ -132,6 +154,9 @@ def failure_is_raised(probe: Probe, case: Case) -> None:
     "BATCH-06",
     MUST,
     "batch_as_completed yields each index exactly once with its own result, the quick ones before the slow",
+    hint="waiting for all before the first is given makes it a batch again",
+    mend="yield each `(index, result)` when it is there",
+    source="langchain_core/runnables/base.py: `batch_as_completed`",
 )
 def quick_ones_come_first(probe: Probe, case: Case) -> None:
     slow = probe.gate()
@@ -180,6 +205,9 @@ class _Start(BaseCallbackHandler):
     "BATCH-07",
     MUST,
     "a list of configs applies one to each input: tags, metadata, run names, callbacks",
+    hint="taking the first config for all mixes up tags, metadata and callbacks",
+    mend="use `get_config_list` and give each input its own config",
+    source="langchain_core/runnables/config.py: get_config_list",
 )
 def configs_apply_one_each(probe: Probe, case: Case) -> None:
     probe.play(scripts.echo)
@@ -208,6 +236,8 @@ def configs_apply_one_each(probe: Probe, case: Case) -> None:
     forms="a",
     needs=("native async",),
     hint="requests that nobody waits for go on and are billed",
+    mend="do not shield requests; let cancellation reach the client",
+    source="https://docs.python.org/3/library/asyncio-task.html#task-cancellation",
 )
 def cancelling_closes_all(probe: Probe, case: Case) -> None:
     gates = _gated(probe, _TEXTS)
@@ -230,6 +260,9 @@ def cancelling_closes_all(probe: Probe, case: Case) -> None:
     MUST,
     "per-call keyword arguments reach every request of the batch",
     needs=("stop",),
+    hint="an override of batch that does not pass `**kwargs` on",
+    mend="pass `**kwargs` on to each call",
+    source="langchain_core/runnables/base.py: `batch(inputs, config, **kwargs)`",
 )
 def arguments_reach_all(probe: Probe, case: Case) -> None:
     probe.play(scripts.echo)

@@ -17,6 +17,8 @@ from .asynchronous import keeps_beating
         Case("", {}) if not target.streams("sync") else Case("disabled", {"disable_streaming": True})
     ],
     hint="code that streams must work with a model that cannot",
+    mend="implement `_stream` only where the provider streams",
+    source="langchain_core/language_models/chat_models.py: without `_stream`, `stream` yields what `invoke` gives",
 )
 def one_final_value(probe: Probe, case: Case) -> None:
     if case.value and not probe.target.has_field("disable_streaming"):
@@ -37,6 +39,10 @@ def one_final_value(probe: Probe, case: Case) -> None:
     forms="a",
     needs=("default async",),
     cases=(Case("invoke", ("invoke", "head")), Case("stream", ("stream", "head"))),
+    hint="an async method that calls the sync one without an executor",
+    mend="leave `_agenerate` and `_astream` to langchain-core, which run the sync ones in an executor",
+    source="langchain_core/language_models/chat_models.py: `_agenerate` runs `_generate` in an executor; "
+    "langchain-ai/langchain-aws#171",
 )
 def defaults_run_off_the_loop(probe: Probe, case: Case) -> None:
     keeps_beating(probe, *case.value)
@@ -47,6 +53,7 @@ def defaults_run_off_the_loop(probe: Probe, case: Case) -> None:
     INFO,
     "what is native and what is default is found and shown",
     forms="s",
+    source="langchain_core/language_models/chat_models.py: the table of methods in BaseChatModel's docstring",
 )
 def natives_are_shown(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)

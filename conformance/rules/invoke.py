@@ -6,14 +6,14 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessageChunk, HumanMessage, SystemMessage
 from langchain_core.prompt_values import ChatPromptValue
 
-from mockserver import Refusal, Reply
+from mockserver import Refusal, Reply, Unencodable, Wire
 
 from ..catalogue import MUST, SHOULD, Case, rule
 from ..compat import text_of
 from ..drive import Probe
-from ..observe import agree, finish_of, same_text, unasked
+from ..observe import agree, finish_of, same_text, total, unasked
 from ..target import Target
-from ..verdict import Broken
+from ..verdict import Broken, NotApplicable
 from ..wording import brief, describe_error
 from . import scripts
 
@@ -29,6 +29,9 @@ from . import scripts
         Case("markup", scripts.MARKUP),
     ),
     hint="strip(), splitlines() and re-encoding change text that the provider sent",
+    mend="pass the provider's text on as it is, in one AIMessage",
+    source="langchain_core/language_models/chat_models.py: `invoke` gives the AIMessage of the one generation that "
+    "`_generate` returns",
 )
 def text_is_the_replys(probe: Probe, case: Case) -> None:
     reply = Reply.of(*case.value)
@@ -46,6 +49,8 @@ def text_is_the_replys(probe: Probe, case: Case) -> None:
     forms="a",
     cases=lambda target: [Case("text", scripts.PLAIN), *_calls(target)],
     hint="two implementations of one thing drift apart; share the one that reads the answer",
+    mend="read the answer in one function that `_generate` and `_agenerate` share",
+    source="langchain_core/language_models/chat_models.py: `ainvoke` is the async form of `invoke`",
 )
 def sync_and_async_agree(probe: Probe, case: Case) -> None:
     probe.play(case.value)
@@ -73,6 +78,9 @@ def _calls(target: Target) -> list[Case]:
     "the provider's finish reason is in response_metadata, unchanged",
     cases=(Case("stop", "stop"), Case("length", "length")),
     hint="callers tell a cut answer from a whole one by it",
+    mend="copy the provider's own word into `response_metadata`, under one of the usual keys",
+    source="https://docs.langchain.com/oss/python/langchain/messages: response_metadata holds what the provider says "
+    "of its answer; langchain-ai/langchain#31666",
 )
 def finish_reason_is_kept(probe: Probe, case: Case) -> None:
     reply = Reply.of("A cut answer", finish_reason=case.value)
@@ -88,6 +96,9 @@ def finish_reason_is_kept(probe: Probe, case: Case) -> None:
     SHOULD,
     'the answering model\'s name is in response_metadata["model_name"]',
     hint="usage is counted by this name; the model that answers is often another than the one asked for",
+    mend="read the name from the answer, and not from the constructor's arguments",
+    source="langchain_core/callbacks/usage.py: UsageMetadataCallbackHandler counts by "
+    '`response_metadata["model_name"]`',
 )
 def model_name_is_kept(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
@@ -96,7 +107,14 @@ def model_name_is_kept(probe: Probe, case: Case) -> None:
         raise Broken(repr(scripts.PLAIN.model), repr(name))
 
 
-@rule("INVOKE-05", MUST, "the message has an id; two calls have two ids")
+@rule(
+    "INVOKE-05",
+    MUST,
+    "the message has an id; two calls have two ids",
+    hint="messages are stored, replaced and removed by their ids",
+    mend="leave the id to langchain-core, or take the provider's, which differs for each answer",
+    source="langchain_core/messages/base.py: BaseMessage.id; `add_messages` and `RemoveMessage` go by it",
+)
 def message_has_an_id(probe: Probe, case: Case) -> None:
     probe.play(scripts.echo)
     model = probe.model()
@@ -111,6 +129,8 @@ def message_has_an_id(probe: Probe, case: Case) -> None:
     "a reply without text (tool calls only) has empty content, never None",
     needs=("tools",),
     hint="providers send null for the content of such a reply; content is a string or a list",
+    mend='write `content or ""` where the provider\'s content may be null',
+    source="langchain_core/messages/base.py: content is `str | list`",
 )
 def content_is_never_none(probe: Probe, case: Case) -> None:
     probe.play(scripts.CALLS)
@@ -135,6 +155,10 @@ _SPELLINGS: Final[dict[str, tuple[LanguageModelInput, LanguageModelInput]]] = {
     "a string, role tuples, message objects and a PromptValue of the same conversation send the same request",
     forms="s",
     cases=[Case(name, value) for name, value in _SPELLINGS.items()],
+    hint="a conversion of its own for one spelling changes roles, order or text",
+    mend="override neither `invoke` nor `_convert_input`; convert messages in one place",
+    source="langchain_core/language_models/base.py: LanguageModelInput is a PromptValue, a string or a sequence of "
+    "messages",
 )
 def spellings_send_the_same(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
@@ -155,12 +179,15 @@ def spellings_send_the_same(probe: Probe, case: Case) -> None:
     cases=lambda target: [
         Case("plain", {}),
         *([Case("streaming", {"streaming": True})] if target.has_field("streaming") else []),
+        Case("stream"),
     ],
     hint="a retry, a probe or a second call shows on the user's bill",
+    mend="ask once; where invoke streams inside, let the request ask for the same and add the chunks up",
+    source="langchain_core/language_models/chat_models.py: `_generate_with_cache` calls `_generate` or `_stream` once",
 )
 def one_request_a_call(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
-    message = probe.invoke(on=probe.model(**case.value))
+    message = total(probe.stream()) if case.name == "stream" else probe.invoke(on=probe.model(**case.value))
     if len(probe.exchanges) != 1:
         raise Broken("1 request", f"{len(probe.exchanges)} requests")
     if case.value:
@@ -173,10 +200,15 @@ def one_request_a_call(probe: Probe, case: Case) -> None:
     "INVOKE-09",
     MUST,
     "refusals and filtered replies keep their finish reason and their text; nothing is dropped silently",
-    cases=lambda target: [Case(name, reply) for name, reply in _declined(target).items()],
+    cases=lambda target: [Case(name, reply) for name, reply in _declined(target).items()] or [Case()],
     hint="an empty answer that looks whole is the worst of all; an error that names the filter is right too",
+    mend="keep the provider's finish reason and whatever text came, or raise an error that names the filter",
+    source="OpenAI's `refusal` and `content_filter`, Anthropic's `refusal` and Gemini's `SAFETY`, as in the types of "
+    "their SDKs",
 )
 def refusals_are_kept(probe: Probe, case: Case) -> None:
+    if case.value is None:
+        raise NotApplicable(f"{probe.wire.name} has no word and no place for a refusal")
     reply: Reply = case.value
     probe.play(reply)
     said = "".join(block.joined for block in reply.blocks)
@@ -201,6 +233,16 @@ def _declined(target: Target) -> dict[str, Reply]:
         for reason in ("content_filter", "refusal")
         if reason in target.wire.finish_reasons
     }
-    if "refusal" not in target.wire.finish_reasons:
-        found["refusal-field"] = Reply(blocks=(Refusal(("I cannot ", "help with that.")),))
+    refusal = Reply(blocks=(Refusal(("I cannot ", "help with that.")),))
+    if "refusal" not in target.wire.finish_reasons and _says(target.wire, refusal):
+        found["refusal-field"] = refusal
     return found
+
+
+def _says(wire: Wire, reply: Reply) -> bool:
+    """Whether a wire has a place for all of a reply."""
+    try:
+        wire.whole(reply.whole())
+    except Unencodable:
+        return False
+    return True

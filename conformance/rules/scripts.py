@@ -1,10 +1,12 @@
 """Replies that several rules script."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from langchain_core.tools import BaseTool, tool
 
-from mockserver import Asked, Reply, Text, ToolCall, Usage
+from mockserver import Asked, Reply, Text, ToolCall, Unencodable, Usage, Wire
 
 PLAIN: Final = Reply.of("The moon ", "is full ", "of goldfish.", model="answering-model-2026-01-01")
 """Text in three pieces, from a model whose name is not the one asked for."""
@@ -67,8 +69,20 @@ def answer_to(text: str) -> str:
     return echoed(text).text
 
 
+def carried(wire: Wire, replies: Mapping[str, Reply]) -> dict[str, Reply]:
+    """Those of the replies that the wire can carry, whole and streamed."""
+    return {name: reply for name, reply in replies.items() if _carries(wire, reply)}
+
+
+def _carries(wire: Wire, reply: Reply) -> bool:
+    try:
+        wire.whole(named(reply))
+        wire.frames(named(reply))
+    except Unencodable:
+        return False
+    return True
+
+
 def named(reply: Reply) -> Reply:
     """The reply with an id, for frames that are made apart from the others."""
-    return Reply(
-        blocks=reply.blocks, finish_reason=reply.finish_reason, usage=reply.usage, id="mock", model=reply.model
-    )
+    return replace(reply, id="mock")

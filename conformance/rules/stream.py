@@ -19,6 +19,8 @@ from . import scripts
     MUST,
     "yields at least one item, each an AIMessageChunk with string or list content, never None",
     hint="callers add chunks to each other; only AIMessageChunk can be added",
+    mend="yield `ChatGenerationChunk(message=AIMessageChunk(content=...))` and nothing else",
+    source="langchain_core/language_models/chat_models.py: `stream` gives `Iterator[AIMessageChunk]`",
 )
 def yields_chunks(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
@@ -44,6 +46,8 @@ def yields_chunks(probe: Probe, case: Case) -> None:
         Case("markup", scripts.MARKUP),
     ),
     hint="strip(), `if piece.strip()` and splitlines() lose white space; comparing with the last piece loses repeats",
+    mend="yield each piece as it is, and skip none but those that say nothing at all",
+    source="langchain-ai/langchain-google#894, langchain-ai/langchain-cohere#57",
 )
 def pieces_are_kept(probe: Probe, case: Case) -> None:
     reply = Reply.of(*case.value)
@@ -57,6 +61,9 @@ def pieces_are_kept(probe: Probe, case: Case) -> None:
     "the first chunk arrives while the server is still holding back the second piece",
     needs=("stream",),
     hint="a stream that waits for what comes next, or for the end, is no faster than invoke",
+    mend="yield a chunk as soon as its event has come",
+    source="langchain_core/language_models/chat_models.py: `_stream` yields while the provider answers; "
+    "langchain-ai/langchain#26971",
 )
 def first_piece_comes_at_once(probe: Probe, case: Case) -> None:
     gate = probe.gate()
@@ -74,6 +81,9 @@ def first_piece_comes_at_once(probe: Probe, case: Case) -> None:
     SHOULD,
     "each piece that the provider sends arrives before the next is sent",
     needs=("stream",),
+    hint="looking one event ahead, or collecting words, holds each piece back",
+    mend="yield a chunk for each event that has content, before the next is read",
+    source="users read along; the pieces are the provider's own",
 )
 def each_piece_comes_at_once(probe: Probe, case: Case) -> None:
     pieces = list(scripts.FIVE.pieces)
@@ -96,6 +106,8 @@ def each_piece_comes_at_once(probe: Probe, case: Case) -> None:
     MUST,
     "all chunks of one call carry one id, not empty; two calls carry two",
     hint="ids tell chunks of concurrent answers apart",
+    mend="take the provider's id for all chunks of an answer, or leave ids to langchain-core",
+    source="langchain_core/language_models/chat_models.py: chunks without an id get that of the run",
 )
 def chunks_carry_one_id(probe: Probe, case: Case) -> None:
     probe.play(scripts.echo)

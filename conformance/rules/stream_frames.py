@@ -25,6 +25,8 @@ from . import scripts
         for name, frames in target.wire.contentless(scripts.named(scripts.PLAIN)).items()
     ],
     hint="providers send frames to keep a connection open, to open a block, and with fields added later",
+    mend="treat each part of an event as optional, and skip what says nothing",
+    source="langchain-ai/langchain#18977, langchain-ai/langchain#27886, langchain-ai/langchain-azure#23",
 )
 def contentless_frames_pass(probe: Probe, case: Case) -> None:
     noise = probe.wire.contentless(scripts.named(scripts.PLAIN))[case.name].frames
@@ -41,6 +43,10 @@ def contentless_frames_pass(probe: Probe, case: Case) -> None:
     SHOULD,
     "nothing that comes after the provider's terminal frame reaches the answer",
     needs=("stream",),
+    hint="reading on to the end of the connection takes what is not the answer's",
+    mend="stop at the provider's terminal frame",
+    source="the terminal frame ends the answer: `[DONE]`, `message_stop`, `response.completed`; what follows is not "
+    "part of it",
 )
 def end_is_the_end(probe: Probe, case: Case) -> None:
     late = Insert("close", probe.wire.after_end(scripts.named(scripts.PLAIN)))
@@ -53,6 +59,9 @@ def end_is_the_end(probe: Probe, case: Case) -> None:
     MUST,
     "a reply with zero content pieces ends or raises a typed error; it never hangs",
     cases=(Case("no-pieces"), Case("nothing")),
+    hint="waiting for a first piece that never comes, or taking the first chunk for granted",
+    mend="end where the stream ends; raise an error of your own kind where an empty answer is no answer",
+    source="providers do answer without content: langchain-ai/langchain#34918",
 )
 def empty_replies_end(probe: Probe, case: Case) -> None:
     empty = Delivery(fault=Fault("stop", before="finish")) if case.name == "nothing" else Delivery()

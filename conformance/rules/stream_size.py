@@ -24,6 +24,8 @@ _GROWTH: Final = 2.6
     needs=("stream",),
     cases=(Case("many"), Case("large")),
     hint="adding each chunk to all before it makes the time grow with the square of the length",
+    mend="add to a list and join it in the end; do not look at all that came before for each piece",
+    source="long answers are usual: providers send 64,000 tokens and more",
 )
 def large_answers_arrive(probe: Probe, case: Case) -> None:
     if case.name == "large":
@@ -72,6 +74,9 @@ _STILL: Final = 0.2
     "a consumer that stops reading stops the reading: the model does not drain the provider ahead of it",
     needs=("stream",),
     hint="a thread or task that reads ahead fills memory, and goes on when nobody wants the answer any more",
+    mend="read from the connection only when the consumer asks for more",
+    source="PEP 525 and https://docs.python.org/3/glossary.html#term-generator-iterator: a generator runs when it is "
+    "asked",
 )
 def reading_waits_for_the_consumer(probe: Probe, case: Case) -> None:
     probe.play(Reply(blocks=(Text((_PIECE,) * _FLOOD),)))

@@ -23,6 +23,8 @@ from . import scripts
     "a yielded chunk never changes afterwards, and no two yielded chunks share mutable parts",
     needs=("stream",),
     hint="callers keep chunks; a shared list or dict changes under them",
+    mend="build lists and dicts anew for each chunk",
+    source="callers keep chunks: langchain_core/tracers/event_stream.py puts them into events that are read later",
 )
 def chunks_stay_as_they_are(probe: Probe, case: Case) -> None:
     both = not probe.target.lacks("tools", probe.form)
@@ -59,6 +61,10 @@ def _mutable(value: Any) -> Iterator[Any]:
     MUST,
     "an exhausted iterator stays exhausted; closing it twice, after the end or after an error raises nothing",
     cases=(Case("end"), Case("early"), Case("error")),
+    hint="an iterator class of its own that forgets that it has ended",
+    mend="write `_stream` as a generator, with the connection in a `with` block",
+    source="https://docs.python.org/3/library/stdtypes.html#iterator-types and PEP 525: an iterator that has ended "
+    "stays so, and closing it twice does nothing",
 )
 def iterator_ends_once(probe: Probe, case: Case) -> None:
     fault = Fault("close", before=2) if case.name == "error" else None
@@ -96,6 +102,9 @@ _BEFORE: Final = {
     "the same instance streams again: after success, after a failure, after an early stop",
     cases=[Case(name, turn) for name, turn in _BEFORE.items()],
     hint="state that is kept on the instance, or a client that is closed with its first stream",
+    mend="keep the state of a call in the call, and close responses rather than clients",
+    source="one instance serves a whole process; langchain_core/runnables/base.py: runnables are called again and "
+    "again",
 )
 def instance_streams_again(probe: Probe, case: Case) -> None:
     probe.play(lambda asked: case.value if asked.text == PROMPT else scripts.FIVE)
@@ -119,6 +128,8 @@ _CROWD: Final = 16
     MUST,
     f"concurrent streams on one instance never mix ({_CROWD} at once)",
     hint="a buffer, a tool index or a finish reason that is kept on the instance",
+    mend="keep buffers and counters in local variables of `_stream`",
+    source="langchain_core/runnables/base.py: `batch` and parallel branches call one instance from several threads",
 )
 def streams_never_mix(probe: Probe, case: Case) -> None:
     gate = probe.gate()

@@ -28,6 +28,8 @@ from . import scripts
         ),
     ],
     hint="the two paths read the same answer; let them share the code that does",
+    mend="let `_generate` and `_stream` share what reads finish reason, usage, model name and tool calls",
+    source="langchain-ai/langchain#31666, langchain-ai/langchain-google#819, langchain-ai/langchain#35559",
 )
 def sum_equals_invoke(probe: Probe, case: Case) -> None:
     probe.play(case.value)
@@ -48,6 +50,9 @@ def sum_equals_invoke(probe: Probe, case: Case) -> None:
         *([] if target.lacks("tools", "sync") else [Case("tool-calls", scripts.BOTH), Case("parallel", scripts.CALLS)]),
     ],
     hint="agents and tracers add chunks in groups",
+    mend="use langchain-core's chunks, and do not override `__add__`",
+    source="langchain_core/messages/ai.py: add_ai_message_chunks; "
+    "https://docs.langchain.com/oss/python/langchain/streaming",
 )
 def adding_is_associative(probe: Probe, case: Case) -> None:
     probe.play(case.value)
@@ -75,6 +80,9 @@ def _bracketings(chunks: list[Any]) -> Iterator[tuple[str, Any]]:
     needs=("stream",),
     cases=lambda target: [Case("plain"), *_repeated(target)],
     hint="consumers add chunks; a value repeated per chunk is glued",
+    mend="give what describes the whole answer on one chunk, the first that has it",
+    source="langchain_core/utils/_merge.py: merge_dicts joins strings; langchain-ai/langchain#38226, "
+    "langchain-ai/langchain#38366",
 )
 def metadata_stands_once(probe: Probe, case: Case) -> None:
     again = probe.wire.finish_again(scripts.named(scripts.PLAIN)) if case.name == "repeated" else None
@@ -115,6 +123,9 @@ def _carried(carriers: list[int], what: str) -> str:
     'exactly one chunk has chunk_position == "last", and it is the last',
     needs=("core>=1.0", "stream"),
     hint="the sum parses tool calls when it meets this chunk",
+    mend='set `chunk_position="last"` on the closing chunk alone, or leave it to langchain-core',
+    source="langchain_core/messages/ai.py: AIMessageChunk.chunk_position; "
+    "langchain_core/language_models/chat_models.py: `stream` adds it where it is missing",
 )
 def last_chunk_is_marked(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)

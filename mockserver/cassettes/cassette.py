@@ -25,7 +25,7 @@ _STREAMS: Final = ("event-stream", "eventstream", "ndjson")
 """Parts of the content types of streamed bodies: server-sent events, AWS's event stream, a JSON document a line."""
 _NO_ASKING: Final = ("HEAD", "OPTIONS")
 """Methods that ask no model for anything, whatever their path."""
-_FAULTS: Final[Mapping[Ended, Fault]] = {
+FAULTS: Final[Mapping[Ended, Fault]] = {
     "closed": Fault("close", "close"),
     "reset": Fault("reset", "close"),
     "timed out": Fault("stall", "close"),
@@ -147,7 +147,7 @@ def _turn(file: Path, number: int, found: Interaction, playing: Playing) -> Turn
 
 
 def _delivery(found: Interaction, playing: Playing) -> Delivery:
-    fault = playing.fault or _FAULTS.get(found.ended)
+    fault = playing.fault or FAULTS.get(found.ended)
     pace = None if playing.pace is None else Pace(head=found.head or 0.0, recorded=True, scale=playing.pace)
     return Delivery(
         cuts="frame" if playing.cuts == "recorded" and not found.is_timed else playing.cuts,

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, Final
 
-from ..cassettes.cassette import asked_in, recording_of
+from ..cassettes.cassette import FAULTS, asked_in, recording_of
 from ..cassettes.interaction import Interaction
 from ..errors import MockServerError, Refused
 from ..frames import join
@@ -27,12 +27,6 @@ from ..sending.planning import Planned
 from ..wires import FINISH_WORDS, WIRES, Asked, Decoded, Wire
 from .scriptwriting import Remarked
 
-_FAULTS: Final[Mapping[str, FaultKind]] = {
-    "closed": "close",
-    "reset": "reset",
-    "timed out": "stall",
-    "interrupted": "close",
-}
 _KEPT_HEADERS: Final = ("retry-after", "retry-after-ms", "x-should-retry")
 """Headers of errors on which clients act."""
 _WORDS: Final = ("error.message", "0.error.message", "message", "Message", "error", "detail", "errors.0.description",
@@ -241,7 +235,7 @@ class _Rebuilt:
         yield _Try(reply)
 
     def _cut(self, reply: Reply) -> Iterator[_Try]:
-        kind = _FAULTS[self._found.ended]
+        kind = FAULTS[self._found.ended].kind
         if not self._streamed:
             yield from self._faults(reply, kind, (0, "close"))
         elif self._has_end:

@@ -1,6 +1,7 @@
 """Timelines of streams: of what a turn would send, from its plan alone, and of what an exchange did send."""
 
 from bisect import bisect_right
+from dataclasses import replace
 from itertools import accumulate
 
 from ..errors import MockServerError, Refused
@@ -8,6 +9,7 @@ from ..frames import Frame, join
 from ..reply import Reply
 from ..scripts.script import Turn
 from ..sending.answer import answer_of
+from ..sending.delivery import Pace
 from ..sending.planning import Planned
 from ..serving.exchange import Exchange
 from ..wires import WIRES, Asked
@@ -22,7 +24,7 @@ _ENDS = {
 
 
 def of_turn(turn: Turn, number: int, *, wire: str) -> Timeline:
-    """What a turn sends for a request that asks for a stream.
+    """What a turn sends for a request that asks for a stream; a recording whose times are known, at these.
 
     Args:
         turn: the turn.
@@ -32,6 +34,8 @@ def of_turn(turn: Turn, number: int, *, wire: str) -> Timeline:
     Raises:
         MockServerError: there is no such wire, or it has no place for the reply.
     """
+    if turn.recording and turn.recording.arrivals and turn.delivery.pace is None:
+        turn = replace(turn, delivery=replace(turn.delivery, pace=Pace(recorded=True)))
     name = turn.when.wire or wire
     if name not in WIRES:
         raise MockServerError(f"there is no wire {name!r}; there are {', '.join(WIRES)}")

@@ -29,7 +29,7 @@ def answer_of(turn: Turn, wire: Wire, asked: Asked, number: int) -> Recording | 
     if turn.error:
         return turn.error
     wire = WIRES.get(asked.wire, wire)
-    answer = turn.recording or _encoded(wire, turn.reply, asked, f"mock{number}")
+    answer = turn.recording or _echoing(wire, _encoded(wire, turn.reply, asked, f"mock{number}"), asked)
     fault = turn.delivery.fault
     if fault and fault.kind in ("error", "html") and (not answer.streamed or fault.before == "head"):
         if fault.kind == "error":
@@ -43,6 +43,12 @@ def answer_of(turn: Turn, wire: Wire, asked: Asked, number: int) -> Recording | 
         return planned(answer, turn.delivery)
     unknown = _unknown(wire, turn, asked) if turn.delivery.edits else ()
     return _stream(wire, answer, turn.delivery, unknown)
+
+
+def _echoing(wire: Wire, answer: Recording, asked: Asked) -> Recording:
+    """The answer with what the provider repeats of the request."""
+    frames = wire.echoing(answer.frames, asked)
+    return answer if frames is answer.frames else replace(answer, frames=frames)
 
 
 def _encoded(wire: Wire, reply: object, asked: Asked, id: str) -> Recording:

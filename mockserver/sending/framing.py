@@ -2,7 +2,9 @@
 
 Sources: WHATWG HTML, section 9.2 "Server-sent events"
 (https://html.spec.whatwg.org/multipage/server-sent-events.html), for streams of SSE;
-https://github.com/ndjson/ndjson-spec, 3.1 and 3.2 (CR before LF, empty lines), for those of NDJSON.
+https://github.com/ndjson/ndjson-spec, 3.1 and 3.2 (CR before LF, empty lines), for those of NDJSON;
+https://smithy.io/2.0/aws/amazon-eventstream.html (headers are a mapping by name), for AWS's event streams;
+RFC 8259, 2 (white space around the elements of an array), for JSON arrays.
 """
 
 import json
@@ -14,6 +16,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from ..errors import Unencodable
 from ..frames import Frame
+from ..framings import eventstream
 
 LineEnds: TypeAlias = Literal["lf", "crlf", "cr", "mixed"]
 Comments: TypeAlias = Literal["between", "inside", "everywhere"]
@@ -23,8 +26,13 @@ _ENDS: Final[dict[str, tuple[bytes, ...]]] = {
     "cr": (b"\r",),
     "mixed": (b"\n", b"\r\n", b"\r"),
 }
-_NDJSON: Final = ("line_ends", "blank_lines")
-"""What a stream of NDJSON can be given."""
+_OTHERS: Final[dict[str, tuple[str, ...]]] = {
+    "ndjson": ("line_ends", "blank_lines"),
+    "event-stream": ("unknown", "data_first"),
+    "json-array": ("line_ends", "blank_lines", "space"),
+}
+"""What streams can be given that are not of SSE."""
+_COMMA: Final = re.compile(rb"\s*,\s*")
 _BOM: Final = b"\xef\xbb\xbf"
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _COMMENT: Final = b": keep-alive"
@@ -36,6 +44,9 @@ _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[,{\[]')
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
     """The form of events (SSE) or lines (NDJSON, which has `line_ends` but ``cr``, and `blank_lines`).
+
+    Elements of a JSON array have `line_ends` and `blank_lines` after the comma between them, or nothing there without
+    `space`. Messages of an event stream have `unknown` headers, and with `data_first` their headers in reverse order.
 
     None of it changes what a client reads. A form that a stream cannot have is an error when it is played.
 
@@ -96,10 +107,38 @@ class Framing:
             return tuple(frames)
         if kind == "sse":
             return tuple(_Events(self, begun=begun).dress(frames))
-        if kind == "ndjson" and self.line_ends != "cr" and not set(asked) - set(_NDJSON):
+        is_known = not set(asked) - set(_OTHERS[kind])
+        if kind == "ndjson" and is_known and self.line_ends != "cr":
             return tuple(self._lines(frames))
-        told = {"ndjson": f"{', '.join(_NDJSON)}, lf, crlf and mixed"}.get(kind, "no other framing than its own")
+        if kind == "event-stream" and is_known:
+            return tuple(map(self._message, frames))
+        if kind == "json-array" and is_known:
+            return tuple(self._elements(frames))
+        told = ", ".join(_OTHERS[kind]) + (", but not cr" if kind == "ndjson" else "")
         raise Unencodable(f"a stream of {kind} cannot have the framing {', '.join(asked)}; it has {told}")
+
+    def _message(self, frame: Frame) -> Frame:
+        try:
+            messages = [eventstream.decode(data) for data in eventstream.split(frame.data)]
+        except eventstream.EventStreamError:
+            return frame
+        return replace(frame, data=b"".join(map(self._dressed, messages)))
+
+    def _dressed(self, message: eventstream.Message) -> bytes:
+        further = (line.partition(":") for line in self.unknown)
+        headers = {**message.headers, **{name: value.strip() for name, _, value in further}}
+        ordered = reversed(headers.items()) if self.data_first else headers.items()
+        return eventstream.encode(replace(message, headers=dict(ordered)))
+
+    def _elements(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        ends = cycle(_ENDS[self.line_ends])
+        for frame in frames:
+            found = _COMMA.match(frame.data)
+            if not found:
+                yield frame
+                continue
+            between = b"".join(next(ends) for _ in range(1 + self.blank_lines)) if self.space else b""
+            yield replace(frame, data=b"," + between + frame.data[found.end() :])
 
     def _lines(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         ends = cycle(each for each in _ENDS[self.line_ends] if each != b"\r")

@@ -33,6 +33,9 @@ _REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 _BODILESS: Final = (204, 304)
 _HIGH: Final = 64 * 1024
 """Bytes after which the connection is asked whether it takes more."""
+_TICK: Final = 0.001
+"""Seconds by which an event loop may be late: timers count whole milliseconds, and round up (`selectors`, libuv). To be
+as near to recorded times as can be, one waits for that much less."""
 _FULL: Final = Hold((), None)
 """To wait until the connection takes more."""
 _GZIP: Final = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=([\d.]+))?\s*(?=,|$)", re.IGNORECASE)
@@ -124,16 +127,20 @@ class _Sender:
         if self._transfer == "chunked":
             self._closing = chunk(self._closing) + b"0\r\n\r\n"
         self._start = 0.0
+        self._early = 0.0
         self._is_begun = False
 
     async def send(self) -> None:
         plan, pace = self._plan, self._delivery.pace
         # Recorded times count from the request, so that what has been done since is in them.
         is_recorded = pace is not None and pace.recorded and "head" not in self._delivery.gates
-        self._start = self._exchange.at if is_recorded else time.monotonic()
+        if is_recorded:
+            self._start, self._early, self._is_begun = self._exchange.at, _TICK, True
+        else:
+            self._start = time.monotonic()
         if pace and pace.head:
             self._start += pace.head * pace.scale
-            await asyncio.sleep(max(0.0, self._start - time.monotonic()))
+            await self._sleep(self._start)
         if plan.has_head:
             await self._write()
         if plan.hold:
@@ -221,13 +228,16 @@ class _Sender:
             self._start += time.monotonic() - arrived
         if hold.due is None:
             return
-        left = self._start + hold.due - time.monotonic()
-        if left > 0:
-            await asyncio.sleep(left)
+        await self._sleep(self._start + hold.due)
         if not self._is_begun:
             # Where many answers begin at once, the first pieces are late; that is no reason to hurry with the others.
             self._is_begun = True
             self._start += max(0.0, time.monotonic() - self._start - hold.due)
+
+    async def _sleep(self, until: float) -> None:
+        left = until - time.monotonic() - self._early
+        if left > 0:
+            await asyncio.sleep(left)
 
     def _head(self) -> bytes:
         status = self._answer.status

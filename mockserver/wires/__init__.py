@@ -8,7 +8,7 @@ from ..recording import Recording
 from ..reply import FINISH_REASONS
 from .anthropic.messages import AnthropicMessages, AnthropicMessagesOld
 from .anthropic.vertex import AnthropicVertex
-from .base import Asked, Contentless, Decoded, Message, Request, Wire
+from .base import Asked, Attached, Contentless, Decoded, Message, Offered, Request, Variant, Wire
 from .bedrock.converse import BedrockConverse
 from .bedrock.invoke import BedrockInvoke
 from .chat.dialects import dialects
@@ -56,6 +56,7 @@ __all__ = [
     "AnthropicMessagesOld",
     "AnthropicVertex",
     "Asked",
+    "Attached",
     "BedrockConverse",
     "BedrockInvoke",
     "Cloudflare",
@@ -64,11 +65,13 @@ __all__ = [
     "GeminiArray",
     "GeminiGenerate",
     "Message",
+    "Offered",
     "Ollama",
     "OpenAIChat",
     "OpenAIResponses",
     "Request",
     "Snowflake",
+    "Variant",
     "Watsonx",
     "Wire",
     "aside_for",

@@ -17,6 +17,9 @@ Framing: TypeAlias = Literal["sse", "ndjson", "json-array", "event-stream"]
 """How a stream is cut into frames: server-sent events, a JSON document a line, the elements of one JSON array, or
 messages of `application/vnd.amazon.eventstream`."""
 
+SETTINGS: Final = ("temperature", "top_p", "max_tokens")
+"""What a request may set, as `Asked.settings` calls it, whatever the provider does."""
+
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -40,6 +43,23 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """What a message holds beside text.
+
+    Args:
+        kind: ``image``, ``audio``, ``video`` or ``file``.
+        mime_type: as the request tells it; `""` where it does not.
+        digest: the SHA-256 of its bytes, in hexadecimal; `""` where the request has none that can be read.
+        url: where it is to be fetched; `""` where the request holds it.
+    """
+
+    kind: str
+    mime_type: str = ""
+    digest: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message of the conversation asked.
 
@@ -48,12 +68,23 @@ class Message:
         text: its text.
         tool_calls: ids of the calls that it makes (names, on a wire whose calls have no ids).
         tool_results: ids of the calls whose results it brings (names, likewise).
+        attached: the images, sounds and files in it, in order.
     """
 
     role: str
     text: str = ""
     tool_calls: tuple[str, ...] = ()
     tool_results: tuple[str, ...] = ()
+    attached: tuple[Attached, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A tool that the model may call. `schema`: the JSON Schema of its arguments, as the request has it."""
+
+    name: str
+    description: str = ""
+    schema: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +98,10 @@ class Asked:
         stream_usage: whether a stream is to end with the usage.
         messages: the conversation in order; a system prompt that the wire keeps elsewhere comes first.
         tools: names of the tools offered.
+        offered: the functions among them, in full.
+        tool_choice: ``auto``, ``any``, ``none`` or the name of the tool that must be called; `None` if left out.
         stop: stop sequences.
+        settings: what else is set of `SETTINGS`, by these names.
         body: the JSON body as sent.
         request: the HTTP request.
     """
@@ -78,7 +112,10 @@ class Asked:
     stream_usage: bool = True
     messages: tuple[Message, ...] = ()
     tools: tuple[str, ...] = ()
+    offered: tuple[Offered, ...] = ()
+    tool_choice: str | None = None
     stop: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     request: Request = field(default_factory=Request)
 
@@ -110,6 +147,19 @@ class Contentless:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A stream that says the same in another way.
+
+    Args:
+        frames: the frames of all of it.
+        source: where the provider says, or was recorded, that it sends it so; `""` where only others do.
+    """
+
+    frames: tuple[Frame, ...]
+    source: str
+
+
 class Wire(ABC):
     """One provider protocol. Instances hold no state that changes."""
 
@@ -132,6 +182,16 @@ class Wire(ABC):
     """How the provider's ids of answers begin."""
     error_frame_source: str = ""
     """Where the shape of an error in the middle of a stream is documented; `""` where it is not."""
+    takes: frozenset[str] = frozenset({"stop"})
+    """What its requests can hold that those of others cannot: `stop` sequences, and of what is `Attached` the kinds
+    `image`, `audio` and `file`.
+    """
+    sends_reasoning: bool = True
+    """Whether the provider itself sends what this wire carries as reasoning; `False` where only servers like its do."""
+    call_ids: bool = True
+    """Whether each call has an id of the provider's, by which its result is told; where not, clients make up ids."""
+    chooses_tools: bool = True
+    """Whether a request can say which tool must be called."""
     repeats_finish: str = ""
     """Where the provider was recorded repeating the finish reason within one stream; `""` where it was not."""
 
@@ -185,6 +245,10 @@ class Wire(ABC):
     def frames(self, reply: Reply, *, usage: bool = True) -> tuple[Frame, ...]:
         """The frames of a streamed answer. `usage`: whether the client asked for it, where it must."""
 
+    def echoing(self, frames: tuple[Frame, ...], asked: Asked) -> tuple[Frame, ...]:
+        """The frames with what the provider repeats in its answer of what was asked."""
+        return frames
+
     def linked(self, frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
         """Frames as they are sent one after the other, once some are put in or left out; for framings in which the
         bytes of a frame depend on its place.
@@ -210,6 +274,14 @@ class Wire(ABC):
     @abstractmethod
     def contentless(self, reply: Reply) -> Mapping[str, Contentless]:
         """By name, frames without content that may stand between any two frames of a stream of `reply`."""
+
+    def usage_variants(self, reply: Reply) -> Mapping[str, Variant]:
+        """By name, streams of `reply` that count the same tokens in other places than `frames` does."""
+        return {}
+
+    def call_variants(self, reply: Reply) -> Mapping[str, Variant]:
+        """By name, streams of `reply` that make the same calls in other ways than `frames` does."""
+        return {}
 
     def after_end(self, reply: Reply) -> tuple[Frame, ...]:
         """Frames with text that must not be read, since they come after the terminal frame; none where no frame

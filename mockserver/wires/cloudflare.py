@@ -16,7 +16,7 @@ from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
 from ..framings import sse
 from ..reply import Reply, Text, ToolCall
-from . import carried
+from . import asking, carried
 from .assemble import Assembler
 from .base import (
     Asked,
@@ -54,6 +54,7 @@ class Cloudflare(Wire):
     """`POST …/accounts/ACCOUNT/ai/run/MODEL`; SSE with data only, ended by `[DONE]`."""
 
     name = "cloudflare"
+    takes = frozenset()
     hosts = ("api.cloudflare.com", "gateway.ai.cloudflare.com")
     stream_type: ClassVar[str] = "text/event-stream"
     id_prefix = ""
@@ -77,6 +78,8 @@ class Cloudflare(Wire):
             stream=bool(asked.get("stream")),
             messages=messages or (Message("user", str(prompt)),),
             tools=tuple(_tool_name(tool) for tool in objects_of(asked, "tools")),
+            offered=asking.offered(objects_of(asked, "tools")),
+            settings=asking.settings(asked),
             body=asked,
             request=request,
         )

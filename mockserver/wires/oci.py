@@ -16,7 +16,7 @@ from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
 from ..framings import sse
 from ..reply import Citation, Reasoning, Refusal, Reply, Text, ToolCall, Usage
-from . import carried
+from . import asking, carried
 from .assemble import Assembler
 from .base import (
     Asked,
@@ -53,11 +53,18 @@ _EVENT_KEYS: Final = {"index", "message", "finishReason", "usage", "pad", "logpr
 _MESSAGE_KEYS: Final = {"role", "content", "name", "refusal", "toolCalls", "annotations", "reasoningContent"}
 _REQUIRED: Final = ("compartmentId", "servingMode", "chatRequest")
 
+_SETTINGS: Final = {
+    "temperature": ("temperature",),
+    "top_p": ("topP",),
+    "max_tokens": ("maxTokens", "maxCompletionTokens"),
+}
+
 
 class OCI(Wire):
     """`POST …/20231130/actions/chat`; SSE with data only; no terminator."""
 
     name = "oci"
+    takes = frozenset({"stop", "image"})
     hosts = ("inference.generativeai.*.oci.oraclecloud.com",)
     # The `oci` package (base_client.py) streams an answer of exactly this content type.
     stream_type: ClassVar[str] = "text/event-stream"
@@ -83,7 +90,10 @@ class OCI(Wire):
             stream_usage=bool(mapping(chat.get("streamOptions")).get("isIncludeUsage")),
             messages=tuple(_message(each) for each in objects_of(chat, "messages")),
             tools=tuple(str(tool.get("name") or "") for tool in objects_of(chat, "tools")),
+            offered=asking.offered(objects_of(chat, "tools")),
+            tool_choice=asking.tool_choice(chat.get("toolChoice")),
             stop=strings_of(chat, "stop"),
+            settings=asking.settings(chat, _SETTINGS),
             body=asked,
             request=request,
         )
@@ -288,6 +298,11 @@ def _message(message: Mapping[str, Any]) -> Message:
         text=text_of(message.get("content")),
         tool_calls=tuple(str(call.get("id")) for call in objects_of(message, "toolCalls")),
         tool_results=(str(result),) if result else (),
+        attached=tuple(
+            asking.of_url("image", str(mapping(part.get("imageUrl")).get("url") or ""))
+            for part in map(mapping, listed(message.get("content")))
+            if part.get("type") == "IMAGE"
+        ),
     )
 
 

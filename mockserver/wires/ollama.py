@@ -10,6 +10,7 @@ The server writes with Go's `encoding/json`, which escapes `<`, `>`, `&`, U+2028
 import base64
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from ..errors import Refused, Unencodable
@@ -17,7 +18,7 @@ from ..frames import Frame, FrameKind
 from ..framings import ndjson
 from ..recording import Recording
 from ..reply import Block, Media, Reasoning, Reply, Text, ToolCall, Usage
-from . import carried
+from . import asking, carried
 from .asides import answer
 from .assemble import Assembler
 from .base import (
@@ -27,6 +28,7 @@ from .base import (
     Framing,
     Message,
     Request,
+    Variant,
     Wire,
     dumps,
     read_object,
@@ -56,6 +58,8 @@ _MAGIC: Final[Mapping[str, re.Pattern[bytes]]] = {
 """How images begin: the wire does not say of what type they are."""
 _NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9+/=\r\n]")
 _THINK: Final = ("high", "medium", "low", "max")
+_SETTINGS: Final = {"temperature": ("temperature",), "top_p": ("top_p",), "max_tokens": ("num_predict",)}
+_CALLS: Final = "https://github.com/ollama/ollama/blob/main/api/types.go: Message.ToolCalls is a list"
 _ROUTES: Final = "https://github.com/ollama/ollama/blob/main/server/routes.go"
 _DETAILS: Final = {
     "parent_model": "",
@@ -95,6 +99,10 @@ class Ollama(Wire):
     """`POST …/api/chat`; a JSON document a line, the last of which says `done`."""
 
     name = "ollama"
+    takes = frozenset({"stop", "image"})
+    # Older servers send none; `ToolCall.ID` of api/types.go is left out where it is empty.
+    call_ids = False
+    chooses_tools = False  # `ChatRequest` of api/types.go has no such field
     hosts = ("ollama.com",)
     framing: ClassVar[Framing] = "ndjson"
     stream_type: ClassVar[str] = "application/x-ndjson"
@@ -121,7 +129,9 @@ class Ollama(Wire):
             stream=asked.get("stream") is not False,
             messages=tuple(_message(each) for _, each in _objects(asked, "messages", "api.Message")),
             tools=tuple(_name_of(each) for _, each in _objects(asked, "tools", "api.Tool")),
+            offered=asking.offered(each for _, each in _objects(asked, "tools", "api.Tool")),
             stop=strings_of(options, "stop"),
+            settings=asking.settings(options, _SETTINGS),
             body=asked,
             request=request,
         )
@@ -202,6 +212,24 @@ class Ollama(Wire):
             "empty-content": Contentless(noise(), f"{_ROUTES}: without a parser, each completion is sent as it comes"),
             "unknown-field": Contentless(noise(x_added_later={"n": 1}), ""),
         }
+
+    def call_variants(self, reply: Reply) -> Mapping[str, Variant]:
+        """All calls in one line, and calls without ids."""
+        frames = self.frames(reply)
+        calling = [frame for frame in frames if b'"tool_calls"' in frame.data]
+        if not calling:
+            return {}
+        calls = [call for frame in calling for call in recorded_object(frame.data)["message"]["tool_calls"]]
+
+        def told(made: list[dict[str, Any]]) -> tuple[Frame, ...]:
+            line = recorded_object(calling[0].data)
+            line["message"]["tool_calls"] = made
+            first = replace(calling[0], data=ndjson.encode(_json(line)))
+            return tuple(first if frame is calling[0] else frame for frame in frames if frame not in calling[1:])
+
+        plain = [{"function": call["function"]} for call in calls]
+        found = {"no-id": Variant(told(plain), "https://docs.ollama.com/api/chat: calls have a function alone")}
+        return {**found, "one-frame": Variant(told(calls), _CALLS)} if len(calls) > 1 else found
 
     def kind_of(self, data: bytes) -> FrameKind:
         line = recorded_object(data)
@@ -340,6 +368,7 @@ def _message(message: Mapping[str, Any]) -> Message:
         text=text_of(message.get("content")),
         tool_calls=tuple(str(call.get("id") or _name_of(call)) for call in calls),
         tool_results=(str(result),) if result else (),
+        attached=tuple(asking.of_base64("image", each) for each in listed(message.get("images"))),
     )
 
 

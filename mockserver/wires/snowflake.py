@@ -14,7 +14,7 @@ from ..errors import Refused, Unencodable
 from ..frames import Frame, FrameKind
 from ..framings import sse
 from ..reply import Reply, Text, ToolCall
-from . import carried
+from . import asking, carried
 from .assemble import Assembler
 from .base import (
     Asked,
@@ -40,6 +40,7 @@ class Snowflake(Wire):
     """`POST …/api/v2/cortex/inference:complete`; SSE with data only; no terminator."""
 
     name = "snowflake"
+    takes = frozenset()
     hosts = ("*.snowflakecomputing.com",)
     stream_type: ClassVar[str] = "text/event-stream"
     id_prefix = ""
@@ -61,6 +62,9 @@ class Snowflake(Wire):
             stream=asked.get("stream") is not False,
             messages=tuple(_message(each) for each in objects_of(asked, "messages")),
             tools=tuple(str(mapping(tool.get("tool_spec")).get("name") or "") for tool in objects_of(asked, "tools")),
+            offered=asking.offered(objects_of(asked, "tools"), inner="tool_spec", schema="input_schema"),
+            tool_choice=asking.tool_choice(asked.get("tool_choice")),
+            settings=asking.settings(asked),
             body=asked,
             request=request,
         )

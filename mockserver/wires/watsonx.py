@@ -19,7 +19,7 @@ from ..frames import Frame, FrameKind
 from ..framings import sse
 from ..recording import Recording
 from ..reply import Reasoning, Refusal, Reply, Text, ToolCall
-from . import carried
+from . import asking, carried
 from .asides import answer
 from .assemble import Assembler
 from .base import (
@@ -63,6 +63,7 @@ class Watsonx(Wire):
     """`POST …/ml/v1/…/text/chat` and `…/text/chat_stream`; SSE with `id`, `event: message` and data; no terminator."""
 
     name = "watsonx"
+    takes = frozenset({"stop", "image"})
     hosts = ("*.ml.cloud.ibm.com",)
     stream_type: ClassVar[str] = "text/event-stream"
     id_prefix = "chatcmpl-"
@@ -91,7 +92,10 @@ class Watsonx(Wire):
             stream=request.path.endswith("_stream"),
             messages=tuple(_message(each) for each in objects_of(asked, "messages")),
             tools=tuple(str(mapping(tool.get("function")).get("name") or "") for tool in objects_of(asked, "tools")),
+            offered=asking.offered(objects_of(asked, "tools")),
+            tool_choice=asking.tool_choice(asked.get("tool_choice") or asked.get("tool_choice_option")),
             stop=strings_of(asked, "stop"),
+            settings=asking.settings(asked),
             body=asked,
             request=request,
         )
@@ -282,6 +286,7 @@ def _message(message: Mapping[str, Any]) -> Message:
         text=text_of(message.get("content")),
         tool_calls=tuple(str(call.get("id")) for call in objects_of(message, "tool_calls")),
         tool_results=(str(result),) if result else (),
+        attached=asking.of_parts(message.get("content")),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 from uuid import uuid4
 
+from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.language_models import LangSmithParams, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, SystemMessage
 from langchain_core.outputs import ChatGenerationChunk
@@ -144,3 +145,26 @@ class GivesWords(ReferenceChat):
                 yield ChatGenerationChunk(message=AIMessageChunk(content=f"{word} ", id=chunk.message.id))
             chunk.message.content = last
             yield chunk
+
+
+class CollectsPiecesInChains(ReferenceChat):
+    """Collects its pieces where it is part of a chain, and gives them when all have come."""
+
+    def transform(self, *args: Any, **kwargs: Any) -> Iterator[AIMessage]:
+        yield from list(super().transform(*args, **kwargs))
+
+    async def atransform(self, *args: Any, **kwargs: Any) -> AsyncIterator[AIMessage]:
+        for chunk in [each async for each in super().atransform(*args, **kwargs)]:
+            yield chunk
+
+
+class HandsHandlersOnTwice(ReferenceChat):
+    """Adds the handlers that it is given to those of the run around it, and so calls them twice."""
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
+        callbacks = (config or {}).get("callbacks")
+        if config and isinstance(callbacks, BaseCallbackManager):
+            twice = callbacks.copy()
+            twice.handlers = [*twice.handlers, *twice.handlers]
+            config = {**config, "callbacks": twice}
+        return await super().ainvoke(input, config, **kwargs)

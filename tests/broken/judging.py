@@ -1,24 +1,50 @@
 """Judges a model by all rules in this process."""
 
 import contextlib
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import replace
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from conformance.bench import Benches
 from conformance.integrations import Stanza
 from conformance.item import items
 from conformance.judge import Judge
 from conformance.session import HIDDEN, hidden
-from conformance.target import resolve
+from conformance.target import Target, resolve
 from conformance.verdict import Result
 
 from ..recordings import MADE
 
+_KEYED: Final = {"model": "model-asked-for", "api_key": "{key}"}
+_TEXT_ALONE: Final = ("tools", "usage", "stop", "reasoning", "images", "structured output")
+"""What the models that translate lack."""
 STANZAS: Final = {
     "tests.reference:ReferenceChat": Stanza(
         wire="openai-chat", kwargs={"model": "model-asked-for", "api_key": "{key}", "base_url": "{url}/v1"}
-    )
+    ),
+    **{
+        f"tests.broken.{name}": Stanza(
+            wire=f"{provider}-chat", kwargs={**_KEYED, "base_url": f"{{url}}{path}"}, lacks=lacks
+        )
+        for name, provider, path, lacks in (
+            ("meta:AddsRunningTotals", "perplexity", "/perplexity/v1", ()),
+            ("meta_content:KnowsNoReasoning", "deepseek", "/deepseek/v1", ()),
+            ("meta_content:OpenAIAtDeepSeek", "deepseek", "/deepseek/v1", ()),
+            ("default_claims:IgnoresStops", "openai", "/v1", ("stop",)),
+            ("default_claims:MakesUpUsage", "openai", "/v1", ("usage",)),
+        )
+    },
+    **{
+        f"tests.broken.translating:{name}": Stanza(
+            wire=wire, kwargs={**_KEYED, "base_url": "{url}/v1"}, lacks=_TEXT_ALONE
+        )
+        for name, wire in (
+            ("LinesChat", "ollama"),
+            ("MessagesChat", "bedrock-converse"),
+            ("ArrayChat", "gemini-array"),
+        )
+    },
 }
 SLOW: Final = frozenset({"STREAM-16", "STREAM-17"})
 """Rules that take longer than all others together."""
@@ -26,11 +52,36 @@ RECORDED: Final = frozenset({"REPLAY-01", "REPLAY-02", "REPLAY-03", "REPLAY-04"}
 """Rules that judge on recordings what the others judge on scripts."""
 
 
-def verdicts(spec: str, without: Container[str] = ()) -> dict[str, Result]:
-    """The result of each item by its name, but for those of some rules. Recordings are those made for tests."""
+CLEARED: Final = ("OPENAI_*", "ANTHROPIC_*")
+"""Environment that would change what the released classes send."""
+
+
+def target_of(
+    spec: str, kwargs: Mapping[str, Any] = MappingProxyType({}), stanzas: Mapping[str, Stanza] = STANZAS
+) -> Target:
+    """The model, with the recordings that are made for tests."""
+    return replace(resolve(spec, kwargs, stanzas), cassettes=MADE)
+
+
+def verdicts(
+    spec: str, without: Container[str] = (), whole: Container[str] | None = None, **built: Any
+) -> dict[str, Result]:
+    """The result of each item by its name. Recordings are those made for tests.
+
+    Args:
+        spec: as `--chat-model` takes it.
+        without: rules that are left out.
+        whole: rules that are tried in all their cases, and others in their first alone; `None` for all.
+        built: `kwargs` and `stanzas` of `target_of`.
+    """
     benches = Benches()
-    with hidden((*HIDDEN, "OPENAI_*", "ANTHROPIC_*")), contextlib.closing(benches):
-        target = replace(resolve(spec, {}, STANZAS), cassettes=MADE)
-        chosen = [item for item in items(target) if item.rule.id not in without]
+    with hidden((*HIDDEN, *CLEARED)), contextlib.closing(benches):
+        target = target_of(spec, **built)
+        chosen = [
+            item
+            for item in items(target)
+            if item.rule.id not in without
+            and (whole is None or item.rule.id in whole or item.case == next(iter(item.rule.cases(target))))
+        ]
         judge = Judge(benches)
         return {item.name: judge.result(item) for item in chosen}

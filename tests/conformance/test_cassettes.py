@@ -93,13 +93,15 @@ def test_recordings_are_counted_by_wire() -> None:
         ]
     )
     assert given.unknown == Counter({"the method GET": 1, "no known wire": 1})
-    assert [each.wire.name for each in given.of(["openai-chat"])] == ["openai-chat", "groq-chat"]
+    assert [each.wire.name for each in given.of({"openai-chat": "openai-chat"})] == ["openai-chat", "groq-chat"]
     assert given.count == 5
-    assert given.others(["openai-chat"]) == (
+    assert given.others({"openai-chat": "openai-chat"}) == (
         "3 of 5 recorded interactions: 1 of anthropic-messages, 1 of the method GET, 1 of no known wire"
     )
-    assert given.others(["openai-chat", "anthropic-messages"]).startswith("2 of 5 recorded interactions: ")
-    assert MADE.others(["openai-chat"]) == ""
+    assert given.others({"openai-chat": "openai-chat", "anthropic-messages": "anthropic-messages"}).startswith(
+        "2 of 5 recorded interactions: "
+    )
+    assert MADE.others({"openai-chat": "openai-chat"}) == ""
 
 
 @pytest.mark.parametrize(

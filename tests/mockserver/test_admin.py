@@ -121,7 +121,7 @@ def test_requests_are_the_journal(server: Server, admin: httpx.Client) -> None:
         "stream": True,
         "stream_usage": True,
         "text": "Ü",
-        "messages": [{"role": "user", "text": "Ü", "tool_calls": [], "tool_results": []}],
+        "messages": [{"role": "user", "text": "Ü", "tool_calls": [], "tool_results": [], "attached": []}],
         "tools": ["f"],
         "stop": ["x"],
     }

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mockserver import Frame, Unencodable
 from mockserver.frames import join
-from mockserver.framings import ndjson, sse
+from mockserver.framings import eventstream, ndjson, sse
 from mockserver.sending.framing import Framing
 
 from .strategies import LAW, names, texts
@@ -138,13 +138,41 @@ def test_lines_of_json_have_forms_too(framing: Framing, expected: bytes) -> None
     assert framing.dress(rest, "ndjson") == rest
 
 
+ARRAY: Final = tuple(Frame(data, "piece", number) for number, data in enumerate((b'[{"a":1}', b',\r\n{"b":2}', b"]")))
+
+
+@pytest.mark.parametrize(
+    ("framing", "expected"),
+    [
+        (Framing(space=False), b'[{"a":1},{"b":2}]'),
+        (Framing(blank_lines=1), b'[{"a":1},\n\n{"b":2}]'),
+        (Framing(line_ends="mixed", blank_lines=1), b'[{"a":1},\n\r\n{"b":2}]'),
+    ],
+)
+def test_elements_of_an_array_have_other_white_space(framing: Framing, expected: bytes) -> None:
+    """White space after a comma; the end of the array stays as it is."""
+    assert join(framing.dress(ARRAY, "json-array")) == expected
+
+
+def test_messages_of_an_event_stream_have_other_headers() -> None:
+    """Further headers come last, or all in reverse order; what is no message stays as it is."""
+    message = eventstream.Message({":event-type": "chunk", "n": 5}, b"{}")
+    frame = Frame(eventstream.encode(message), "piece", 0)
+    [dressed] = Framing(unknown=("later: 1",), data_first=True).dress((frame,), "event-stream")
+    read = eventstream.decode(dressed.data)
+    assert list(read.headers.items()) == [("later", "1"), ("n", 5), (":event-type", "chunk")]
+    assert (read.payload, dressed.piece) == (b"{}", 0)
+    damaged = Frame(frame.data[:-1] + b"x", "noise")
+    assert Framing(data_first=True).dress((damaged,), "event-stream") == (damaged,)
+
+
 @pytest.mark.parametrize(
     ("framing", "kind", "words"),
     [
         (Framing(bom=True), "ndjson", "a stream of ndjson cannot have the framing bom; it has line_ends, blank_lines"),
-        (Framing(line_ends="cr"), "ndjson", "lf, crlf and mixed"),
-        (Framing(ids=True, retry=1), "event-stream", "cannot have the framing ids, retry; it has no other framing"),
-        (Framing(blank_lines=1), "json-array", "a stream of json-array cannot have the framing blank_lines"),
+        (Framing(line_ends="cr"), "ndjson", "it has line_ends, blank_lines, but not cr"),
+        (Framing(ids=True, retry=1), "event-stream", "cannot have the framing ids, retry; it has unknown, data_first"),
+        (Framing(bom=True), "json-array", "a stream of json-array cannot have the framing bom; it has line_ends"),
     ],
 )
 def test_a_form_that_a_stream_cannot_have_is_an_error(framing: Framing, kind: str, words: str) -> None:

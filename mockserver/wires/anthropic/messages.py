@@ -18,7 +18,20 @@ from ...frames import Frame, FrameKind
 from ...framings import sse
 from ...recording import Recording
 from ...reply import Reply, Usage
-from ..base import Asked, Contentless, Decoded, Message, Request, Wire, dumps, recorded_object, text_of
+from .. import asking
+from ..base import (
+    Asked,
+    Attached,
+    Contentless,
+    Decoded,
+    Message,
+    Request,
+    Variant,
+    Wire,
+    dumps,
+    recorded_object,
+    text_of,
+)
 from . import content as content
 from . import request as strict
 from .reading import Reading, mapping, read_usage
@@ -45,7 +58,10 @@ _KINDS: Final[Mapping[str, FrameKind]] = {
     "message_stop": "end",
     "error": "error",
 }
+_ATTACHED: Final = {"image": "image", "document": "file"}
 _OLD: Final = "/anthropic-old/"
+_LEAST: Final = {"output_tokens"}
+"""The counts that every `message_delta` has."""
 _MODEL: Final = {
     "type": "model",
     "id": "claude-mock",
@@ -71,6 +87,7 @@ class AnthropicMessages(Wire):
         "context_window": "model_context_window_exceeded",
     }
     error_frame_source = f"{_STREAMING}#error-events"
+    takes = frozenset({"stop", "image", "file"})
     request_id: ClassVar[str] = "req_mockserver"
     known: ClassVar[frozenset[str]] = strict.KNOWN
     """The parameters of a request."""
@@ -93,7 +110,10 @@ class AnthropicMessages(Wire):
             stream=self._stream(request, asked),
             messages=(*messages, *(_message(each) for each in asked["messages"])),
             tools=tuple(str(mapping(tool).get("name")) for tool in strict.listed(asked, "tools")),
+            offered=asking.offered(strict.listed(asked, "tools"), schema="input_schema"),
+            tool_choice=asking.tool_choice(asked.get("tool_choice")),
             stop=tuple(str(stop) for stop in strict.listed(asked, "stop_sequences")),
+            settings=asking.settings(asked),
             body=asked,
             request=request,
         )
@@ -238,6 +258,18 @@ class AnthropicMessages(Wire):
             "unknown-field": Contentless((self._frame("ping", "noise", x_added_later={"n": 1}),), _VERSIONING),
         }
 
+    def usage_variants(self, reply: Reply) -> Mapping[str, Variant]:
+        """With no count at the end but that of the output, as the examples of the page on streaming have it."""
+        counts = self._usage(reply)
+        if (
+            counts.reasoning is not None
+            or self._counts_at_end({"input_tokens": 1, "output_tokens": 1}).keys() == _LEAST
+        ):
+            return {}
+        ending = self._finish(reply, {"output_tokens": counts.output_tokens})
+        frames = tuple(ending if "finish" in frame.kinds else frame for frame in self.frames(reply))
+        return {"counts-at-start": Variant(frames, f"{_STREAMING}#basic-streaming-request")}
+
     def after_end(self, reply: Reply) -> tuple[Frame, ...]:
         delta = {"type": "text_delta", "text": "after the end"}
         return (self._frame("content_block_delta", "noise", index=0, delta=delta),)
@@ -310,4 +342,14 @@ def _message(message: Mapping[str, Any]) -> Message:
         text=text_of(said),
         tool_calls=tuple(str(block["id"]) for block in blocks if block.get("type") == "tool_use" and block.get("id")),
         tool_results=tuple(str(block["tool_use_id"]) for block in blocks if block.get("tool_use_id")),
+        attached=tuple(_attached(block) for block in blocks if block.get("type") in _ATTACHED),
     )
+
+
+def _attached(block: Mapping[str, Any]) -> Attached:
+    kind, source = _ATTACHED[block["type"]], mapping(block.get("source"))
+    if source.get("type") == "base64":
+        return asking.of_base64(kind, source.get("data"), source.get("media_type"))
+    if source.get("type") == "text":
+        return asking.of_bytes(kind, text_of(source.get("data")).encode(), source.get("media_type"))
+    return Attached(kind, url=str(source.get("url") or ""))

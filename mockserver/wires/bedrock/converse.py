@@ -30,7 +30,21 @@ from ...reply import (
     ToolCall,
     Usage,
 )
-from ..base import Asked, Contentless, Decoded, Framing, Message, Request, Wire, dumps, read_object, recorded_object
+from .. import asking
+from ..base import (
+    Asked,
+    Attached,
+    Contentless,
+    Decoded,
+    Framing,
+    Message,
+    Offered,
+    Request,
+    Wire,
+    dumps,
+    read_object,
+    recorded_object,
+)
 from . import common as bedrock
 from . import converse_request as strict
 from .converse_reading import Reading, mapping
@@ -45,6 +59,8 @@ _KINDS: Final[Mapping[str, FrameKind]] = {
     "metadata": "usage",
     "exception": "error",
 }
+_ATTACHED: Final = {"image": "image", "video": "video", "audio": "audio", "document": "file"}
+_SETTINGS: Final = {"temperature": ("temperature",), "top_p": ("topP",), "max_tokens": ("maxTokens",)}
 _IMAGES: Final = ("png", "jpeg", "gif", "webp")
 
 
@@ -52,6 +68,7 @@ class BedrockConverse(Wire):
     """`POST …/model/MODEL/converse` and `…/converse-stream`; the metadata are the last event of a stream."""
 
     name = "bedrock-converse"
+    takes = frozenset({"stop", "image", "file"})
     hosts = bedrock.HOSTS
     framing: ClassVar[Framing] = "event-stream"
     stream_type: ClassVar[str] = bedrock.STREAM_TYPE
@@ -92,7 +109,10 @@ class BedrockConverse(Wire):
             stream=request.path.endswith("-stream"),
             messages=(*messages, *(_message(each) for each in strict.objects(asked, "messages", "$"))),
             tools=tuple(str(mapping(tool.get("toolSpec")).get("name") or "") for tool in tools),
+            offered=_offered(tools),
+            tool_choice=_tool_choice(mapping(mapping(asked.get("toolConfig")).get("toolChoice"))),
             stop=tuple(str(stop) for stop in stops) if isinstance(stops, list) else (),
+            settings=asking.settings(mapping(asked.get("inferenceConfig")), _SETTINGS),
             body=asked,
             request=request,
         )
@@ -351,4 +371,30 @@ def _message(message: Mapping[str, Any]) -> Message:
         text="".join(str(block.get("text") or "") for block in blocks),
         tool_calls=tuple(str(id) for id in uses if id),
         tool_results=tuple(str(id) for id in results if id),
+        attached=tuple(
+            _attached(kind, mapping(block[name]))
+            for block in blocks
+            for name, kind in _ATTACHED.items()
+            if block.get(name)
+        ),
     )
+
+
+def _attached(kind: str, held: Mapping[str, Any]) -> Attached:
+    source = mapping(held.get("source"))
+    if "bytes" not in source:
+        return Attached(kind, url=str(mapping(source.get("s3Location")).get("uri") or ""))
+    family = "application" if kind == "file" else kind
+    return asking.of_base64(kind, source["bytes"], f"{family}/{held['format']}" if held.get("format") else "")
+
+
+def _offered(tools: list[dict[str, Any]]) -> tuple[Offered, ...]:
+    specs = [mapping(tool.get("toolSpec")) for tool in tools]
+    flat = ({**spec, "parameters": mapping(spec.get("inputSchema")).get("json")} for spec in specs)
+    return asking.offered(flat)
+
+
+def _tool_choice(choice: Mapping[str, Any]) -> str | None:
+    """Of `{"auto": {}}`, `{"any": {}}` and `{"tool": {"name": …}}`."""
+    kind = next(iter(choice), None)
+    return str(mapping(choice["tool"]).get("name")) if kind == "tool" else kind

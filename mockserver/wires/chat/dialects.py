@@ -49,9 +49,11 @@ class Dialect:
         images: whether messages have a field for images.
         reasoning: where reasoning goes: a field of the message, a part `thinking` of its content, or `""` where there
             is no place for it.
+        sends_reasoning: whether the provider itself sends reasoning there, and not only servers like its.
         reasoning_details: whether it goes into `reasoning_details` too, which also hold seals.
         calls: `tool_calls`, or the older `function_call`.
         whole_calls: whether a call comes in one chunk.
+        call_sources: by the name of a way to make calls (`variants`), where the provider was seen to do so.
         citations: where citations go: `annotations` of the message, `search_results` of the chunk, or nowhere.
         citation_quote: whether a citation holds the words cited, and may lack the place in the text.
         filters: whether it sends the results of content filters.
@@ -98,9 +100,11 @@ class Dialect:
     refusal: bool = False
     images: bool = False
     reasoning: Literal["reasoning_content", "reasoning", "reasoning_details", "thinking", ""] = "reasoning_content"
+    sends_reasoning: bool = True
     reasoning_details: bool = False
     calls: Literal["tool_calls", "function_call"] = "tool_calls"
     whole_calls: bool = False
+    call_sources: Mapping[str, Any] = field(default_factory=dict)
     citations: Literal["annotations", "search_results", ""] = ""
     citation_quote: bool = False
     filters: bool = False

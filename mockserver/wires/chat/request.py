@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from ...errors import Refused
+from .. import asking
 from ..base import Asked, Message, Request, read_object, text_of
 from .dialects import Dialect
 
@@ -75,14 +76,18 @@ def read(dialect: Dialect, request: Request) -> Asked:
             "empty_array",
         )
     options = _typed(body, "stream_options", dict, "an object") or {}
+    tools = [*_objects(body, "tools"), *_functions(body)]
     return Asked(
         wire=dialect.name,
         model=str(body.get("model") or ""),
         stream=bool(body.get("stream")),
         stream_usage=dialect.usage_always or bool(options.get("include_usage")),
         messages=tuple(_message(f"messages[{number}]", each) for number, each in enumerate(messages)),
-        tools=tuple(_name(each) for each in (*_objects(body, "tools"), *_functions(body))),
+        tools=tuple(_name(each) for each in tools),
+        offered=asking.offered(tools),
+        tool_choice=asking.tool_choice(body.get("tool_choice") or body.get("function_call")),
         stop=_strings(body, "stop"),
+        settings=asking.settings(body),
         body=body,
         request=request,
     )
@@ -99,6 +104,7 @@ def _message(place: str, message: Mapping[str, Any]) -> Message:
         text=text_of(message.get("content")),
         tool_calls=calls,
         tool_results=(str(result),) if result else (),
+        attached=asking.of_parts(message.get("content")),
     )
 
 

@@ -17,20 +17,27 @@ from ...framings import sse
 from ...recording import Recording
 from ...reply import Reply
 from ..asides import answer
-from ..base import Asked, Contentless, Decoded, Request, Wire, dumps, recorded_object
+from ..base import Asked, Contentless, Decoded, Request, Variant, Wire, dumps, recorded_object
 from . import content as chat_content
 from . import request as chat_request
 from . import writing as chat_writing
 from .dialects import FAMILY, Dialect, dialects, provider_of, spoken_at
 from .reading import Reader, kinds_of
+from .variants import call_variants
 
 _COMPATIBLE: Final = "https://platform.openai.com/docs/api-reference/backward-compatibility"
 _STREAMING: Final = "https://platform.openai.com/docs/api-reference/chat-streaming"
 _AZURE_FILTER: Final = "https://learn.microsoft.com/azure/ai-services/openai/concepts/content-streaming"
+_X_GROQ: Final = "recorded: groq-chat-000"
 _MODELS: Final = re.compile(r"(?:^|/v\d+|/openai)/models(?:/(?P<id>.+))?$")
+_USAGE_ALONE: Final = "https://github.com/langchain-ai/langchain/issues/27886: the last chunk has no `choices`"
 _NAMED_MODELS: Final = re.compile(r"/models(?:/(?P<id>.+))?$")
 """With the provider's name in front, whatever stands between."""
 _MODEL: Final = "mock-model"
+_ATTACHED: Final = dict.fromkeys(("openai-chat", "azure-chat", "openrouter-chat"), ("audio", "file"))
+"""What is attached beside images: `ChatCompletionContentPartParam` of `openai`; and for OpenRouter
+https://openrouter.ai/docs/features/multimodal/overview.
+"""
 
 
 class OpenAIChat(Wire):
@@ -47,6 +54,8 @@ class OpenAIChat(Wire):
         self.finish_reasons = self.dialect.finish_reasons
         self.error_frame_source = self.dialect.error_frame_source
         self.repeats_finish = self.dialect.repeats_finish
+        self.sends_reasoning = self.dialect.sends_reasoning
+        self.takes = frozenset({"stop", "image", *_ATTACHED.get(self.name, ())})
         self._provider = self.name.removesuffix("-chat")
 
     def matches(self, path: str) -> bool:
@@ -104,9 +113,31 @@ class OpenAIChat(Wire):
             "empty-choices": Contentless(noise(choices=[]), _AZURE_FILTER),
             "unknown-field": Contentless(noise(x_added_later={"n": 1}), _COMPATIBLE),
             "null-content": Contentless((chunk({"content": None}, "noise"),), _STREAMING),
+            "no-choices": Contentless((_without_choices(empty),), _USAGE_ALONE if self.name == "mistral-chat" else ""),
+            "null-choices": Contentless(noise(choices=None), ""),
             "null-delta": Contentless(noise(choices=[{**choice, "delta": None}]), ""),
             "comment": Contentless((Frame(f": {comment}\n\n".encode(), "noise"),), comment_source),
         }
+
+    def usage_variants(self, reply: Reply) -> Mapping[str, Variant]:
+        """In a chunk of its own, in the one with the finish reason, and (for Groq) nowhere but in `x_groq`."""
+        dialect = self.dialect
+        others = {"finish-frame": replace(dialect, usage="finish")}
+        if dialect.usage != "own":
+            others["own-frame"] = replace(dialect, usage="own", usage_at=("usage",))
+        found = {
+            name: Variant(OpenAIChat(other).frames(reply), "")
+            for name, other in others.items()
+            if other.usage != dialect.usage
+        }
+        if "x_groq" in dialect.usage_at:
+            alone = OpenAIChat(replace(dialect, usage_at=("x_groq",))).frames(reply)
+            found["x-groq-alone"] = Variant(alone, _X_GROQ)
+        return found
+
+    def call_variants(self, reply: Reply) -> Mapping[str, Variant]:
+        chat_content.check(self.dialect, reply, whole=False)
+        return call_variants(self.dialect, reply, self.finish_word(reply))
 
     def after_end(self, reply: Reply) -> tuple[Frame, ...]:
         chunk = chat_writing.Stream(self.dialect, reply, usage=False).chunk
@@ -166,6 +197,10 @@ class OpenAIChat(Wire):
             model=head.get("model") or None,
         )
         return Decoded(reply, tuple(parts.unknown), parts.error)
+
+
+def _without_choices(chunk: Mapping[str, Any]) -> Frame:
+    return Frame(sse.encode(dumps({name: value for name, value in chunk.items() if name != "choices"})), "noise")
 
 
 def _data(frame: Frame) -> str:

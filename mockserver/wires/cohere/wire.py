@@ -15,6 +15,7 @@ from ...errors import Refused, Unencodable
 from ...frames import Frame, FrameKind
 from ...recording import Recording
 from ...reply import Media, Reasoning, Refusal, Reply, ServerToolCall, ServerToolResult, Text, ToolCall
+from .. import asking
 from ..base import (
     Asked,
     Contentless,
@@ -53,6 +54,7 @@ class CohereChat(Wire):
     """
 
     name = "cohere-chat"
+    takes = frozenset({"stop", "image"})
     hosts = ("api.cohere.com", "api.cohere.ai")
     stream_type = "text/event-stream"
     id_prefix = ""
@@ -82,7 +84,10 @@ class CohereChat(Wire):
             stream=asked.get("stream") is True,
             messages=tuple(_message(each) for each in objects_of(asked, "messages")),
             tools=tuple(_name(each) for each in objects_of(asked, "tools")),
+            offered=asking.offered(objects_of(asked, "tools")),
+            tool_choice=asking.tool_choice(asked.get("tool_choice")),
             stop=strings_of(asked, "stop_sequences"),
+            settings=asking.settings(asked),
             body=asked,
             request=request,
         )
@@ -251,6 +256,7 @@ def _message(message: Mapping[str, Any]) -> Message:
         text=text_of(message.get("content")),
         tool_calls=tuple(str(call.get("id")) for call in objects_of(message, "tool_calls")),
         tool_results=(str(result),) if result else (),
+        attached=asking.of_parts(message.get("content")),
     )
 
 

@@ -9,20 +9,25 @@ response and what the last one holds: recorded streams. Framing by the query: ht
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from ...errors import Refused
 from ...frames import Frame, FrameKind
 from ...framings import jsonarray, sse
 from ...recording import Recording
-from ...reply import Reply, Text, characters
+from ...reply import Reply, Text, Usage, characters
+from .. import asking
 from ..base import (
     Asked,
+    Attached,
     Contentless,
     Decoded,
     Framing,
     Message,
+    Offered,
     Request,
+    Variant,
     Wire,
     dumps,
     read_object,
@@ -58,6 +63,10 @@ _OWN_REASONS: Final = (
 _BLOCKED: Final = ("JAILBREAK",)
 """Reasons for which a prompt alone is blocked."""
 _COMPATIBLE: Final = "https://google.aip.dev/180"
+_CONTENT: Final = "https://ai.google.dev/api/caching#Content: the parts are a list"
+_FALLING: Final = "https://github.com/langchain-ai/langchain-google/pull/1016"
+_SETTINGS: Final = {"temperature": ("temperature",), "top_p": ("topP",), "max_tokens": ("maxOutputTokens",)}
+_MEDIA: Final = ("image/", "audio/", "video/")
 
 
 class GeminiGenerate(Wire):
@@ -69,6 +78,8 @@ class GeminiGenerate(Wire):
     """
 
     name = "gemini-generate"
+    takes = frozenset({"stop", "image", "audio", "file"})
+    call_ids = False  # "Optional": https://ai.google.dev/api/caching#FunctionCall
     stream_type: ClassVar[str] = "text/event-stream"
     whole_type: ClassVar[str] = "application/json; charset=UTF-8"
     id_prefix = ""
@@ -111,7 +122,10 @@ class GeminiGenerate(Wire):
                 *(_message(content) for content in gemini_check.contents(body)),
             ),
             tools=tuple(_tool_names(field(body, "tools"))),
+            offered=tuple(_offered(field(body, "tools"))),
+            tool_choice=_tool_choice(field(body, "toolConfig")),
             stop=strings_of({"stop": field(config, "stopSequences") if isinstance(config, dict) else None}, "stop"),
+            settings=asking.settings(_camel(config), _SETTINGS),
             body=body,
             request=request,
         )
@@ -187,6 +201,44 @@ class GeminiGenerate(Wire):
             "unknown-field": noise({**empty, "xAddedLater": {"n": 1}}, _COMPATIBLE),
         }
 
+    def usage_variants(self, reply: Reply) -> Mapping[str, Variant]:
+        """Counts in the last response alone, and counts of the prompt that are others before it."""
+        usage = reply.usage
+        if usage is None:
+            return {}
+
+        def before(counts: Usage | None) -> tuple[Frame, ...]:
+            pairs = zip(self.frames(replace(reply, usage=counts)), self.frames(reply), strict=True)
+            return tuple(last if "finish" in last.kinds else frame for frame, last in pairs)
+
+        more, fewer = usage.input_tokens + 9, max(usage.input_tokens // 2, usage.cache_read or 0)
+        return {
+            "last-frame": Variant(before(None), ""),
+            "falling": Variant(before(replace(usage, input_tokens=more)), _FALLING),
+            "rising": Variant(before(replace(usage, input_tokens=fewer)), "recorded: gemini-generate-000"),
+        }
+
+    def call_variants(self, reply: Reply) -> Mapping[str, Variant]:
+        """All parts in one response, and calls without ids."""
+        if not reply.tool_calls:
+            return {}
+        word = self._word(reply)
+        steps = [step.part for step in gemini_parts.steps(self.name, reply)]
+        plain = [_without_id(part) for part in steps]
+        counted = {**_usage(reply), **_tail(reply)}
+
+        def at_once(parts: list[dict[str, Any]]) -> tuple[Frame, ...]:
+            return (self._frame({**_candidate(parts, word), **counted}, "piece", "finish", "usage", piece=0),)
+
+        found = {"no-id": Variant(self._whole_stream(at_once(plain)), "recorded: gemini-generate-002")}
+        if len(reply.tool_calls) > 1:
+            found["one-frame"] = Variant(self._whole_stream(at_once(steps)), _CONTENT)
+        return found
+
+    def _whole_stream(self, frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
+        """These frames as a stream from first to last."""
+        return frames
+
     def finish_again(self, reply: Reply) -> Frame:
         return self._frame({**_candidate([{"text": ""}], self._word(reply)), **_tail(reply)}, "noise")
 
@@ -234,6 +286,9 @@ class GeminiArray(GeminiGenerate):
 
     def linked(self, frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
         return jsonarray.link(frames)
+
+    def _whole_stream(self, frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
+        return self.linked((*frames, Frame(b"]", "end")))
 
     def _framed(self, document: str) -> bytes:
         return document.encode()
@@ -299,13 +354,57 @@ def _text(content: Any) -> str:
     return "".join(text_of(part.get("text")) for part in found if not part.get("thought"))
 
 
+def _without_id(part: dict[str, Any]) -> dict[str, Any]:
+    """A part whose call, if it is one, has no id."""
+    called = {name: value for name, value in part.get("functionCall", {}).items() if name != "id"}
+    return {**part, "functionCall": called} if called else part
+
+
 def _message(content: dict[str, Any]) -> Message:
     return Message(
         role=str(gemini_check.field(content, "role") or "user"),
         text=_text(content),
         tool_calls=_ids(content, "functionCall"),
         tool_results=_ids(content, "functionResponse"),
+        attached=tuple(_attached(content)),
     )
+
+
+def _attached(content: dict[str, Any]) -> Iterator[Attached]:
+    for part in gemini_check.parts(content):
+        for name in ("inlineData", "fileData"):
+            held = _camel(gemini_check.field(part, name))
+            mime_type = str(held.get("mimeType") or "")
+            kind = mime_type.partition("/")[0] if mime_type.startswith(_MEDIA) else "file"
+            if held.get("data"):
+                yield asking.of_base64(kind, held["data"], mime_type)
+            elif held:
+                yield Attached(kind, mime_type, url=str(held.get("fileUri") or ""))
+
+
+def _camel(fields: Any) -> dict[str, Any]:
+    """Fields by their lowerCamelCase names; none of what is no object."""
+    return {gemini_check.camel(name): value for name, value in fields.items()} if isinstance(fields, dict) else {}
+
+
+def _offered(tools: Any) -> Iterator[Offered]:
+    for tool in tools if isinstance(tools, list) else ():
+        for each in map(_camel, _listed(_camel(tool).get("functionDeclarations"))):
+            schema = each.get("parametersJsonSchema") or each.get("parameters")
+            yield Offered(
+                str(each.get("name")), str(each.get("description") or ""), schema if isinstance(schema, dict) else {}
+            )
+
+
+def _tool_choice(config: Any) -> str | None:
+    """The mode of calling functions, or the name of the one function that is allowed."""
+    calling = _camel(_camel(config).get("functionCallingConfig"))
+    mode, names = str(calling.get("mode") or "").lower(), _listed(calling.get("allowedFunctionNames"))
+    return str(names[0]) if mode == "any" and len(names) == 1 else mode or None
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _ids(content: dict[str, Any], kind: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ...errors import Refused
+from .. import asking
 from ..base import Asked, Message, Request, objects_of, read_object, text_of
 
 PARAMETERS: Final = {
@@ -83,6 +84,9 @@ def read(wire: str, request: Request) -> Asked:
         stream=bool(asked.get("stream")),
         messages=(*system, *(message for item in items for message in _messages(item))),
         tools=tuple(str(tool.get("name") or tool.get("type") or "") for tool in objects_of(asked, "tools")),
+        offered=asking.offered(objects_of(asked, "tools")),
+        tool_choice=asking.tool_choice(asked.get("tool_choice")),
+        settings=asking.settings(asked),
         body=asked,
         request=request,
     )
@@ -117,7 +121,8 @@ def _messages(item: Mapping[str, Any]) -> Iterator[Message]:
     """The message that an input item is; none for items that neither say, call nor answer."""
     type, call = str(item.get("type") or "message"), item.get("call_id")
     if type == "message":
-        yield Message(role=str(item.get("role") or ""), text=text_of(item.get("content")))
+        content = item.get("content")
+        yield Message(role=str(item.get("role") or ""), text=text_of(content), attached=asking.of_parts(content))
     elif type.endswith("_call_output") and call:
         yield Message(role="tool", text=text_of(item.get("output")), tool_results=(str(call),))
     elif type.endswith("_call") and call:

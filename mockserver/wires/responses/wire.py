@@ -27,6 +27,8 @@ from .items import Event, Item, MessageItem, Status
 from .output import items_of
 
 _CREATED: Final = 1_700_000_000
+_TEXT: Final = {"format": {"type": "text"}, "verbosity": "medium"}
+"""How the text is to be formed, which each response repeats."""
 _FAILED: Final = {"code": "server_error", "message": "The server had an error while processing your request."}
 _STREAMING: Final = "https://platform.openai.com/docs/api-reference/responses-streaming"
 _COMPATIBLE: Final = "https://platform.openai.com/docs/api-reference/backward-compatibility"
@@ -49,6 +51,7 @@ class OpenAIResponses(Wire):
     """
 
     name = "openai-responses"
+    takes = frozenset({"image", "file"})
     hosts = ("api.openai.com", "api.deepseek.com", "bedrock-mantle.*.api.aws", "openrouter.ai", "*.openai.azure.com")
     id_prefix = "resp_"
     finish_reasons = {
@@ -89,6 +92,14 @@ class OpenAIResponses(Wire):
     def frames(self, reply: Reply, *, usage: bool = True) -> tuple[Frame, ...]:
         stream = _Stream(reply, self._items(reply))
         return (*stream.opening(), *stream.content(), stream.ending(self._status(reply)))
+
+    def echoing(self, frames: tuple[Frame, ...], asked: Asked) -> tuple[Frame, ...]:
+        """With the format of the text, from which clients know how to read it."""
+        wanted = asked.body.get("text")
+        if not isinstance(wanted, dict) or not wanted.get("format"):
+            return frames
+        plain, told = (f'"text":{dumps(each)}'.encode() for each in (_TEXT, {**_TEXT, "format": wanted["format"]}))
+        return tuple(replace(frame, data=frame.data.replace(plain, told)) for frame in frames)
 
     def _status(self, reply: Reply) -> str:
         word = self.finish_word(reply)
@@ -241,7 +252,7 @@ def _response(reply: Reply, items: list[Item], status: str) -> dict[str, Any]:
         "service_tier": "default" if ended else "auto",
         "store": True,
         "temperature": 1.0,
-        "text": {"format": {"type": "text"}, "verbosity": "medium"},
+        "text": _TEXT,
         "tool_choice": "auto",
         "tools": [],
         "top_logprobs": 0,

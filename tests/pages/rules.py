@@ -1,0 +1,122 @@
+"""The pages `docs/rules/*.md`: all that is known of each rule."""
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from conformance import wording
+from conformance.bench import Benches
+from conformance.catalogue import Case, Rule, rules
+from conformance.item import items
+from conformance.judge import Judge
+from conformance.session import HIDDEN, hidden
+from conformance.target import Target, resolve
+
+from ..broken import BROKEN, BrokenModel
+from ..broken.judging import CLEARED, STANZAS, target_of
+from .broken import sentence
+from .defects import defects
+
+_FINDINGS: Final = Path(__file__).parents[2] / "docs" / "findings.md"
+_INDEX: Final = """# The catalogue
+
+What a chat model must keep: a page a rule. `conformance rules` prints this list, `conformance explain RULE` a rule.
+A MUST fails the run, a SHOULD is told, an INFO is a row of a table.
+
+"""
+
+
+def index() -> str:
+    """The list of all rules, an area after the other."""
+    parts = [_INDEX.rstrip("\n")]
+    area = ""
+    for rule in rules().values():
+        if rule.area != area:
+            area = rule.area
+            parts.append(f"\n## {area}\n\n| rule | level | what must hold |\n|---|---|---|")
+        parts.append(f"| [{rule.id}]({rule.id}.md) | {rule.level} | {_cell(rule.statement)} |")
+    return "\n".join(parts) + "\n"
+
+
+def texts(*, failures: bool) -> Iterator[tuple[str, str]]:
+    """The page of each rule, by its id; `failures` as in `tests.pages.pages`."""
+    target = resolve("tests.reference:ReferenceChat", {}, STANZAS)
+    for rule in rules().values():
+        yield rule.id, _page(rule, target, _failure(rule) if failures else "")
+
+
+def without_failure(text: str) -> str:
+    """A page without the part that shows how the rule fails, in which ids differ from run to run."""
+    return re.sub(r"\n## How it fails\n.*?\n```\n", "", text, flags=re.DOTALL)
+
+
+def _page(rule: Rule, target: Target, failure: str) -> str:
+    forms = ", ".join(f"`{form}`" for form in rule.forms)
+    facts = [f"**{rule.level}**", f"forms: {forms}", f"since {rule.since}"]
+    facts += [f"needs: {', '.join(f'`{need}`' for need in rule.needs)}"] if rule.needs else []
+    facts += [f"after: {', '.join(f'[{root}]({root}.md)' for root in rule.after)}"] if rule.after else []
+    parts = [f"# {rule.id}", f"{rule.statement[0].upper()}{rule.statement[1:]}.", " · ".join(facts)]
+    parts += _section("What it scripts", _cases(rule.cases(target)))
+    parts += _section("How it fails", f"```text\n{failure}\n```" if failure else "")
+    parts += _section("What usually breaks it", _ended(rule.hint))
+    parts += _section("How to mend it", _ended(rule.mend))
+    parts += _section("Where the demand comes from", _ended(rule.source))
+    parts += _section("What it caught", "\n".join(_caught(rule)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(title: str, text: str) -> list[str]:
+    return [f"## {title}", text] if text else []
+
+
+def _ended(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}" if text else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _cases(found: Iterable[Case]) -> str:
+    rows = []
+    for case in found:
+        level, why = f" ({case.level})" if case.level else "", f": {case.why}" if case.why else ""
+        rows += [f"- `{case.name}`{level}{why}"] if case.name else []
+    return "\n".join(["The cases, on the wire of Chat Completions:", "", *rows]) if rows else ""
+
+
+def _caught(rule: Rule) -> Iterator[str]:
+    for model in _models(rule):
+        yield f"- the broken model `{model.name.replace(':', '.')}`: {sentence(model)}"
+    for defect in (each for found in defects().values() for each in found if rule.id in each.rules):
+        yield f"- {defect.package} {defect.affected}: {defect.id} ({defect.thread})"
+    for row in _findings():
+        if re.search(rf"\b{rule.id}\b", row[2]):
+            yield f"- {row[0]} {row[1]}: {row[3]} ([findings](../findings.md))"
+
+
+@cache
+def _findings() -> list[list[str]]:
+    """The rows of the table of findings: package, version, rule, what is seen."""
+    lines = _FINDINGS.read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    return [row for row in rows if len(row) == 4 and row[0] != "package"]
+
+
+def _models(rule: Rule) -> list[BrokenModel]:
+    return [model for model in BROKEN if model.rule == rule.id]
+
+
+def _failure(rule: Rule) -> str:
+    """The text with which the rule rejects the first of its broken models."""
+    for model in _models(rule):
+        benches = Benches()
+        with hidden((*HIDDEN, *CLEARED)), contextlib.closing(benches):
+            judge = Judge(benches)
+            for item in items(target_of(model.spec)):
+                if item.rule.id == rule.id and (result := judge.result(item)).verdict in ("failed", "warned"):
+                    return wording.item(item, result)
+    return ""

@@ -1,0 +1,52 @@
+"""No rule blames a right model: each right variation keeps all rules that apply to it.
+
+STREAM-16 and STREAM-17 measure time; they run on the reference and on one variation.
+"""
+
+import json
+
+import pytest
+
+from conformance.integrations import Stanza
+from conformance.session import WARNINGS
+
+from .broken.judging import SLOW, STANZAS, verdicts
+from .sound import SOUND, SoundModel
+
+pytestmark = [pytest.mark.filterwarnings(each) for each in WARNINGS]
+
+
+def _name(model: SoundModel) -> str:
+    kwargs = f"-{json.dumps(dict(model.kwargs))}" if model.kwargs else ""
+    return f"{model.spec.partition(':')[2]}{kwargs}"
+
+
+@pytest.mark.parametrize("model", SOUND, ids=_name)
+def test_model_keeps_all_rules(model: SoundModel) -> None:
+    """Every item passes or does not apply; released packages break what is known of them, and nothing more."""
+    results = verdicts(
+        model.spec, without=frozenset() if model.slow else SLOW, kwargs=model.kwargs, stanzas=_stanzas(model)
+    )
+    wrong = {name: each for name, each in results.items() if each.verdict not in ("passed", "not applicable")}
+    broken = {"-".join(name.split("-")[:2]) for name, each in wrong.items() if each.verdict != "blocked"}
+    told = [f"{name}: {each.verdict} {each.facts[:2]}" for name, each in wrong.items()]
+    assert broken - model.perhaps == model.known, "\n".join(told)
+
+
+def _stanzas(model: SoundModel) -> dict[str, Stanza]:
+    """How the model is built: as the reference is, with what it lacks."""
+    reference = STANZAS["tests.reference:ReferenceChat"]
+    own = Stanza(wire=reference.wire, kwargs=reference.kwargs, lacks=model.lacks)
+    return {**STANZAS, model.spec: own} if model.lacks else STANZAS
+
+
+def test_models_are_declared_once() -> None:
+    """The table has one line for each model and its arguments."""
+    assert len({_name(model) + model.spec for model in SOUND}) == len(SOUND)
+
+
+@pytest.mark.parametrize("model", SOUND, ids=_name)
+def test_a_sentence_says_what_is_right(model: SoundModel) -> None:
+    """Each line says in one sentence what differs."""
+    assert model.what.endswith(".")
+    assert ". " not in model.what
