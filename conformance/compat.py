@@ -1,7 +1,7 @@
 """What differs between releases of langchain-core, and what is private in it. Nothing else touches either."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from inspect import signature
@@ -43,8 +43,16 @@ def text_of(message: object) -> str:
 
 
 def profile_of(model: BaseChatModel) -> dict[str, Any]:
-    """What a model's profile says that it can do (langchain-core 1.1 and later); nothing where it has none."""
-    profile = getattr(model, "profile", None)
+    """What a model's profile says that it can do (langchain-core 1.1 and later); nothing where it has none.
+
+    In langchain-core 1.0 a profile needs a package of its own, and asking for one raises where that is missing.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is a beta feature in langchain-core 1.0
+            profile = getattr(model, "profile", None)
+    except ImportError:
+        return {}
     return dict(profile) if isinstance(profile, Mapping) else {}
 
 
@@ -74,6 +82,40 @@ def content_blocks(message: BaseMessage) -> list[Any]:
 def makes_block_events(found: type[BaseChatModel], *, is_async: bool) -> bool:
     """Whether a class makes content-block events itself; langchain-core's bridge makes them of its chunks otherwise."""
     return hasattr(found, "_astream_chat_model_events" if is_async else "_stream_chat_model_events")
+
+
+def taken_for_one(chunks: Sequence[Any]) -> str | None:
+    """Which blocks of a stream langchain-core takes for one though they are two, or `None`.
+
+    It tells blocks apart by their index alone. Calls are counted by themselves (`ToolCallChunk.index`), and so are the
+    blocks of content, by the model or by langchain-core; and one of its own translators leaves out what calls have.
+    """
+    calls = {call.get("index") for chunk in chunks for call in getattr(chunk, "tool_call_chunks", ())} - {None}
+    said = [block for chunk in chunks for block in chunk.content if isinstance(block, dict)]
+    said_at = {block.get("index") for block in said if block.get("type") in ("text", "reasoning")}
+    for index in calls & said_at:
+        return f"langchain-core itself takes a call and a block of content for one, as both have the index {index!r}"
+    if len(calls) > 1 and any(_loses_indices(chunk) for chunk in chunks):
+        return "langchain-core's own translator leaves out the indices of calls, and so takes them for one"
+    return None
+
+
+def _loses_indices(chunk: AIMessageChunk) -> bool:
+    """Whether langchain-core's translator for the provider leaves out the indices of the calls in a chunk."""
+    from langchain_core.messages.block_translators import get_translator  # noqa: PLC0415 - 1.0 and later
+
+    translator: Any = get_translator(chunk.response_metadata.get("model_provider", ""))
+    if not translator or not translator["translate_content_chunk"].__module__.startswith("langchain_core."):
+        return False
+    told = [block.get("index") for block in content_blocks(chunk) if str(block.get("type")).startswith("tool_call")]
+    return bool(told) and None in told and all(call.get("index") is not None for call in chunk.tool_call_chunks)
+
+
+def keeps_in_log(message: object) -> bool:
+    """Whether langchain-core can load a message for the log of which `astream_events` v1 is made, as it loads no class
+    but its own.
+    """
+    return type(message).__module__.startswith("langchain_core.")
 
 
 def no_block_events() -> str | None:

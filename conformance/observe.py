@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 
-from mockserver import Exchange
+from mockserver import Exchange, Wire
 
 from .calls import End, Stream
 from .compat import RUN_ID_PREFIXES, content_blocks, invalid_tool_calls, text_of
@@ -146,6 +146,21 @@ def leaves(value: object) -> Iterator[str]:
         yield value
 
 
+CALL_IDS: Final = "ids of calls"
+"""Stands for the ids in all facets that hold calls."""
+
+
+def own_ids(wire: Wire) -> tuple[str, ...]:
+    """What two messages for the same reply may differ in, since packages make ids up where calls need none."""
+    return () if wire.call_ids else (CALL_IDS,)
+
+
+def _without_ids(message: AIMessage) -> AIMessage:
+    calls = [{**call, "id": None} for call in message.tool_calls]
+    invalid = [{**call, "id": None} for call in invalid_tool_calls(message)]
+    return message.model_copy(update={"tool_calls": calls, "invalid_tool_calls": invalid})
+
+
 def facets(message: AIMessage) -> dict[str, Any]:
     """What two messages for the same reply must agree on, by name."""
     told: dict[str, Any] = {
@@ -169,7 +184,7 @@ def agree(wanted: Any, got: Any, *, names: tuple[str, str], but: tuple[str, ...]
         wanted: the message that sets the measure.
         got: the message that is measured.
         names: what the two are called in the failure text.
-        but: facets that may differ.
+        but: facets that may differ, and `CALL_IDS` where ids may.
 
     Raises:
         Broken: with all facets that differ.
@@ -177,6 +192,8 @@ def agree(wanted: Any, got: Any, *, names: tuple[str, str], but: tuple[str, ...]
     for message, name in zip((wanted, got), names, strict=True):
         if not isinstance(message, AIMessage):
             raise Broken("an AIMessage", f"{brief(message)} ({name})")
+    if CALL_IDS in but:
+        wanted, got = _without_ids(wanted), _without_ids(got)
     one, other = facets(wanted), facets(got)
     different = [name for name in dict.fromkeys([*one, *other]) if name not in but and one.get(name) != other.get(name)]
     if different:

@@ -7,5 +7,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--whole-matrix",
         action="store_true",
-        help="try every broken model on all cases of all rules (tests/test_broken.py)",
+        help="try every broken model on all rules, and not on those of its area alone (tests/test_broken.py)",
     )

@@ -36,7 +36,7 @@ def _message_with_image() -> HumanMessage:
 def _has_tools(probe: Probe, claim: str) -> None:
     if not probe.target.native("bind_tools"):
         raise Broken("bind_tools, since the profile claims tool_calling", "it is not implemented")
-    probe.play(scripts.CALLS)
+    probe.play(scripts.fitted(probe.wire, scripts.CALLS))
     message = probe.invoke(on=probe.with_tools(scripts.TOOLS))
     asked = probe.exchange.asked
     if not asked or scripts.TOOLS[0].name not in asked.tools:

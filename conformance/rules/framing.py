@@ -34,7 +34,7 @@ _THOUGHT: Final = replace(TEXT, blocks=(Reasoning(("Hm, ", "\U0001f420?")), Text
 
 def replies(target: Target) -> list[Reply]:
     """Text with tool calls where the model has them, and with reasoning where the wire has it; else text alone."""
-    calls = [] if target.lacks("tools", "sync") else [_CALLS]
+    calls = [] if target.lacks("tools", "sync") else [scripts.fitted(target.wire, _CALLS)]
     return [reply for reply in (*calls, _THOUGHT) if _is_carried(target.wire, reply)] or [TEXT]
 
 

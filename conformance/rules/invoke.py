@@ -11,7 +11,7 @@ from mockserver import Refusal, Reply, Unencodable, Wire
 from ..catalogue import MUST, SHOULD, Case, rule
 from ..compat import text_of
 from ..drive import Probe
-from ..observe import agree, finish_of, same_text, total, unasked
+from ..observe import agree, finish_of, own_ids, same_text, total, unasked
 from ..target import Target
 from ..verdict import Broken, NotApplicable
 from ..wording import brief, describe_error
@@ -58,7 +58,7 @@ def sync_and_async_agree(probe: Probe, case: Case) -> None:
     answered = probe.call("invoke", "Hello", on=model).value()
     sync = Probe(probe.target, "sync", probe.bench)
     wanted, again = (sync.call("invoke", "Hello", on=model).value() for _ in range(2))
-    agree(wanted, answered, names=("invoke", "ainvoke"))
+    agree(wanted, answered, names=("invoke", "ainvoke"), but=own_ids(probe.wire))
     for field in ("additional_kwargs", "response_metadata"):
         one, same, other = (getattr(message, field) for message in (wanted, again, answered))
         # What differs between two sync calls belongs to one request: an id, a time, headers.
@@ -69,7 +69,7 @@ def sync_and_async_agree(probe: Probe, case: Case) -> None:
 
 
 def _calls(target: Target) -> list[Case]:
-    return [] if target.lacks("tools", "async") else [Case("tool-calls", scripts.CALLS)]
+    return [] if target.lacks("tools", "async") else [Case("tool-calls", scripts.fitted(target.wire, scripts.CALLS))]
 
 
 @rule(
@@ -133,7 +133,7 @@ def message_has_an_id(probe: Probe, case: Case) -> None:
     source="langchain_core/messages/base.py: content is `str | list`",
 )
 def content_is_never_none(probe: Probe, case: Case) -> None:
-    probe.play(scripts.CALLS)
+    probe.play(scripts.fitted(probe.wire, scripts.CALLS))
     message = probe.invoke(on=probe.with_tools(scripts.TOOLS))
     if not isinstance(message.content, str | list):
         raise Broken("content is a string or a list", repr(message.content))

@@ -237,8 +237,8 @@ def _call_differences(recorded: Recorded, message: AIMessage) -> Iterator[tuple[
 
 
 def _holds(recorded: Recorded, id: object) -> bool:
-    """Whether an id was recorded; decoders and packages make one up where the provider sent none."""
-    return isinstance(id, str) and id.encode() in recorded.interaction.body
+    """Whether an id was recorded, and is kept; decoders and packages make one up where the provider sent none."""
+    return recorded.wire.call_ids and isinstance(id, str) and id.encode() in recorded.interaction.body
 
 
 def _arguments(call: ToolCall | ServerToolCall) -> dict[str, Any] | None:

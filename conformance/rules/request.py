@@ -63,7 +63,6 @@ _CONVERSATIONS: Final[Mapping[str, Sequence[BaseMessage]]] = {
     hint="a converter that knows strings alone loses lists of blocks; one that joins messages loses their order",
     mend="convert each message by itself, all of its text",
     source="langchain_core.messages; BaseChatModel._generate(messages)",
-    since="2026.2",
 )
 def messages_reach_the_wire(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
@@ -108,7 +107,7 @@ def _in_order(wanted: list[tuple[str, str]], asked: Asked) -> None:
 def _told(asked: Asked) -> Iterator[tuple[str, str]]:
     for message in asked.messages:
         role = _ROLES.get(message.role, message.role)
-        if message.tool_results:
+        if message.tool_results or role == "tool":
             yield "result", ""
         if message.text and role != "tool" and not (message.tool_results and role != "user"):
             yield role, message.text
@@ -128,7 +127,6 @@ def _told(asked: Asked) -> Iterator[tuple[str, str]]:
     hint="two ways to build a body drift apart; settings then hold for one of them",
     mend="build both bodies in one place",
     source="langchain-ai/langchain-google#309",
-    since="2026.2",
 )
 def bodies_are_equal(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
@@ -166,7 +164,6 @@ def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
     hint="a converter that pops a field, or appends the system prompt, changes what the caller sends next",
     mend="convert copies",
     source="langchain_core.runnables.Runnable.invoke: inputs are the caller's",
-    since="2026.2",
 )
 def arguments_stay_as_they_are(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
@@ -208,7 +205,6 @@ def _frozen(value: Any) -> str:
     hint="URLs and bodies are logged; a key in them is a key in the logs",
     mend="send the key in the header that the provider names",
     source="RFC 9110, 17.9 (sensitive information in URIs)",
-    since="2026.2",
 )
 def key_is_in_its_header(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
@@ -245,7 +241,6 @@ _BROKEN_ROUND: Final = (
     hint="a provider refuses what it does not know, and what is out of its place",
     mend="send what the provider's reference has, for the version of its API that is asked for",
     source="the checks of mockserver's wires, each with its source",
-    since="2026.2",
 )
 def provider_accepts_it(probe: Probe, case: Case) -> None:
     messages, fields = _copies(case.value[0]), case.value[1]

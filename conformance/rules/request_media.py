@@ -59,7 +59,6 @@ def _cases(target: Target) -> Iterator[Case]:
     hint="what is dropped in silence is answered by a model that has not seen it",
     mend="translate standard content blocks, or raise for those that the provider does not take",
     source="langchain_core.messages.content: ImageContentBlock, AudioContentBlock, FileContentBlock",
-    since="2026.2",
 )
 def data_reach_the_wire(probe: Probe, case: Case) -> None:
     kind = "image" if case.name == "image-url" else case.name

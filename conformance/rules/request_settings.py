@@ -12,7 +12,7 @@ from ..catalogue import MUST, Case, rule
 from ..compat import text_of
 from ..drive import PROMPT, Probe
 from ..target import Target
-from ..verdict import Broken
+from ..verdict import Broken, NotApplicable
 from ..wording import brief
 from . import scripts
 from .asking import METHODS, asked_by
@@ -34,7 +34,6 @@ _VALUES: Final = {"temperature": 0.25, "max_tokens": 77}
     hint="an answer runs on past the text at which the caller wants it to end, and the caller pays for it",
     mend="send what `_generate` and `_stream` are given as `stop`, else what the instance has",
     source="BaseChatModel._generate(stop=); langchain-ai/langchain-google#1586",
-    since="2026.2",
 )
 def stop_is_sent(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
@@ -56,7 +55,6 @@ def stop_is_sent(probe: Probe, case: Case) -> None:
     hint="a setting that is lost on one path, or that a call leaves behind, changes other answers without a word",
     mend="merge the instance's settings with those of the call into a body of its own for each call",
     source="BaseChatModel._generate(**kwargs): 'usually passed to the model provider API call'",
-    since="2026.2",
 )
 def parameters_are_sent(probe: Probe, case: Case) -> None:
     name, way = case.value
@@ -81,7 +79,14 @@ def _asked_with(probe: Probe, method: str, name: str, way: str) -> Asked:
     for given in first:
         with contextlib.suppress(Broken):
             return _asked_for(probe, method, way, given)
-    return _asked_for(probe, method, way, last)
+    before = len(probe.exchanges)
+    try:
+        return _asked_for(probe, method, way, last)
+    except Broken:
+        # A setting that is refused aloud is not lost; where one method takes it and the other refuses it, it is.
+        if method != METHODS[0] or len(probe.exchanges) > before:
+            raise
+        raise NotApplicable(f"{probe.target.label} refuses {name} in a call") from None
 
 
 def _asked_for(probe: Probe, method: str, way: str, given: dict[str, Any]) -> Asked:
@@ -116,7 +121,6 @@ def _parameters(target: Target) -> Iterator[Case]:
     hint="applications turn streaming off where a model's streams are not right, and on where a proxy waits too long",
     mend="leave the choice to langchain-core: override `_stream` and `_generate`, not `stream` and `invoke`",
     source="BaseChatModel.disable_streaming, BaseChatModel._should_stream",
-    since="2026.2",
 )
 def streaming_is_chosen(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
@@ -165,7 +169,6 @@ class _Named(BaseCallbackHandler):
     hint="traces and bills are read by the model's name; one that is not the one that answered misleads both",
     mend="merge the call's arguments before both the request and `_get_ls_params` are made",
     source="BaseChatModel._get_ls_params: `ls_model_name` is the call's `model` where there is one",
-    since="2026.2",
 )
 def named_model_is_asked(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)

@@ -8,6 +8,9 @@ from langchain_core.tools import BaseTool, tool
 
 from mockserver import Asked, Reply, Text, ToolCall, Unencodable, Usage, Wire
 
+from ..catalogue import Case
+from ..target import Target
+
 PLAIN: Final = Reply.of("The moon ", "is full ", "of goldfish.", model="answering-model-2026-01-01")
 """Text in three pieces, from a model whose name is not the one asked for."""
 
@@ -67,6 +70,19 @@ def echoed(text: str) -> Reply:
 def answer_to(text: str) -> str:
     """The text with which `echo` answers."""
     return echoed(text).text
+
+
+def fitted(wire: Wire, reply: Reply) -> Reply:
+    """The reply as the wire says it: where it has no word for an end in tool calls, they end in `stop`."""
+    is_told = reply.finish_reason != "tool_calls" or "tool_calls" in wire.finish_reasons
+    return reply if is_told else replace(reply, finish_reason="stop")
+
+
+def with_calls(target: Target, replies: Mapping[str, Reply]) -> list[Case]:
+    """A case for each reply that calls tools, by its name; none for a target without tools."""
+    if target.lacks("tools", "sync"):
+        return []
+    return [Case(name, fitted(target.wire, reply)) for name, reply in replies.items()]
 
 
 def carried(wire: Wire, replies: Mapping[str, Reply]) -> dict[str, Reply]:

@@ -27,7 +27,6 @@ def _same(id: str, level: Level, what: str, hint: str, /, **cases: Delivery) -> 
         hint=hint,
         mend=_MEND,
         source=_WHATWG,
-        since="2026.2",
     )
     def check(probe: Probe, case: Case) -> None:
         same_answer(probe, what, case.value)
@@ -94,7 +93,6 @@ _same(
     hint="TCP keeps no boundaries: a read may end inside a line, a CRLF or a character",
     mend="keep as bytes what a read leaves over, and decode whole lines",
     source=_WHATWG,
-    since="2026.2",
 )
 def splits_do_not_matter(probe: Probe, case: Case) -> None:
     # Each write is an HTTP chunk of its own, by which most clients hand the body on; so the cuts are seen even where
@@ -134,7 +132,6 @@ _same(
     hint="str.splitlines() knows ten line ends, events have three; JSON holds U+2028, U+2029 and U+0085 as they are",
     mend="split bytes at CRLF, LF and CR alone, before they are decoded; httpx-sse does so from 0.4.3 on",
     source=f"{_WHATWG}; RFC 8259, 7 (only control characters up to U+001F must be escaped)",
-    since="2026.2",
 )
 def only_line_ends_end_lines(probe: Probe, case: Case) -> None:
     if case.value is None:
@@ -192,7 +189,6 @@ _same(
     hint="a client that says that it accepts gzip, and then reads the packed bytes",
     mend="read the body through the client's own decoding, or do not ask for compression",
     source="RFC 9110, 12.5.3 (Accept-Encoding)",
-    since="2026.2",
 )
 def compressed_answers_are_unpacked(probe: Probe, case: Case) -> None:
     _in_this_body(probe, case, "where it is compressed")
@@ -214,7 +210,6 @@ def compressed_answers_are_unpacked(probe: Probe, case: Case) -> None:
     hint="gateways change how a body is transferred, and HTTP/1.0 has no chunks",
     mend="leave the end of the body to the HTTP client",
     source="RFC 9112, 6.3 (message body length)",
-    since="2026.2",
 )
 def bodies_end_in_any_way(probe: Probe, case: Case) -> None:
     _in_this_body(probe, case, f"with the transfer {case.value.transfer}")
@@ -244,7 +239,6 @@ def _in_this_body(probe: Probe, case: Case, what: str) -> None:
     hint="a connection that ends early leaves half an event behind; the standard discards it",
     mend="give an event out when its blank line has come, and raise where the answer is not complete",
     source=_WHATWG,
-    since="2026.2",
 )
 def last_event_is_whole_or_none(probe: Probe, case: Case) -> None:
     whole_or_none(

@@ -65,7 +65,7 @@ def _growth(probe: Probe) -> float:
 
 _FLOOD: Final = 400
 _PIECE: Final = "drop " * 13_000
-_STILL: Final = 0.2
+_STILL: Final = 0.5
 
 
 @rule(

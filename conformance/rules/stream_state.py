@@ -28,7 +28,7 @@ from . import scripts
 )
 def chunks_stay_as_they_are(probe: Probe, case: Case) -> None:
     both = not probe.target.lacks("tools", probe.form)
-    probe.play(scripts.BOTH if both else scripts.PLAIN)
+    probe.play(scripts.fitted(probe.wire, scripts.BOTH) if both else scripts.PLAIN)
     stream = probe.iterate("stream", PROMPT, on=probe.with_tools(scripts.TOOLS) if both else probe.model())
     kept: list[tuple[Any, str]] = []
     while (chunk := stream.next()) is not END:

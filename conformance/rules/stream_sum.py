@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from mockserver import Delivery, Insert, Reply, Turn
+from mockserver import Delivery, Insert, Reply, Turn, Wire
 
 from ..catalogue import MUST, SHOULD, Case, rule
 from ..compat import position
 from ..drive import Probe
-from ..observe import agree, finish_of, summed, total, unasked
+from ..observe import agree, finish_of, own_ids, summed, total, unasked
 from ..target import Target
 from ..verdict import Broken
 from . import scripts
@@ -21,11 +21,7 @@ from . import scripts
     cases=lambda target: [
         Case("text", scripts.PLAIN),
         Case("length", Reply.of("A cut ", "answer", finish_reason="length", model=scripts.PLAIN.model)),
-        *(
-            []
-            if target.lacks("tools", "sync")
-            else [Case("tool-calls", scripts.CALLS), Case("text-and-call", scripts.BOTH)]
-        ),
+        *scripts.with_calls(target, {"tool-calls": scripts.CALLS, "text-and-call": scripts.BOTH}),
     ],
     hint="the two paths read the same answer; let them share the code that does",
     mend="let `_generate` and `_stream` share what reads finish reason, usage, model name and tool calls",
@@ -37,7 +33,7 @@ def sum_equals_invoke(probe: Probe, case: Case) -> None:
     chunks = probe.stream(on=model)
     wanted = probe.invoke(on=model)
     names = (probe.name("invoke"), f"the sum of {probe.name('stream')}")
-    agree(wanted, total(chunks), names=names, but=unasked(probe.exchanges))
+    agree(wanted, total(chunks), names=names, but=(*unasked(probe.exchanges), *own_ids(probe.wire)))
 
 
 @rule(
@@ -47,7 +43,7 @@ def sum_equals_invoke(probe: Probe, case: Case) -> None:
     needs=("stream",),
     cases=lambda target: [
         Case("text", scripts.PLAIN),
-        *([] if target.lacks("tools", "sync") else [Case("tool-calls", scripts.BOTH), Case("parallel", scripts.CALLS)]),
+        *scripts.with_calls(target, {"tool-calls": scripts.BOTH, "parallel": scripts.CALLS}),
     ],
     hint="agents and tracers add chunks in groups",
     mend="use langchain-core's chunks, and do not override `__add__`",
@@ -85,8 +81,8 @@ def _bracketings(chunks: list[Any]) -> Iterator[tuple[str, Any]]:
     "langchain-ai/langchain#38366",
 )
 def metadata_stands_once(probe: Probe, case: Case) -> None:
-    again = probe.wire.finish_again(scripts.named(scripts.PLAIN)) if case.name == "repeated" else None
-    probe.play(Turn(reply=scripts.PLAIN, delivery=Delivery(insert=(Insert("end", (again,)),) if again else ())))
+    insert = tuple(_finish_again(probe.wire)) if case.name == "repeated" else ()
+    probe.play(Turn(reply=scripts.PLAIN, delivery=Delivery(insert=insert)))
     chunks = probe.stream()
     added = summed(chunks)
     word = probe.wire.finish_word(scripts.PLAIN)
@@ -100,6 +96,14 @@ def metadata_stands_once(probe: Probe, case: Case) -> None:
         once = {repr(chunk.response_metadata[key]) for chunk in chunks if chunk.response_metadata.get(key)}
         if isinstance(value, str) and len(once) == 1 and repr(value) not in once:
             raise Broken(f"{key} {once.pop()}", repr(value), because=_carried(carriers, key))
+
+
+def _finish_again(wire: Wire) -> Iterator[Insert]:
+    """The finish reason once more as the last frame, or as the last before the frame that ends the stream."""
+    reply = scripts.named(scripts.PLAIN)
+    has_end = any("end" in frame.kinds for frame in wire.frames(reply))
+    if again := wire.finish_again(reply):
+        yield Insert("end" if has_end else "close", (again,))
 
 
 def _repeated(target: Target) -> list[Case]:

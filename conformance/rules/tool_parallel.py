@@ -4,7 +4,7 @@ from typing import Final
 
 from mockserver import ToolCall
 
-from ..catalogue import MUST, Case, rule
+from ..catalogue import MUST, SHOULD, Case, rule
 from ..drive import Probe
 from ..target import Target
 from . import scripts
@@ -33,7 +33,10 @@ def _parallel(target: Target) -> list[Case]:
 
 
 def _interleaved(target: Target) -> list[Case]:
-    """Calls whose pieces take turns; on a wire that sends calls whole, as servers like it send them."""
+    """Calls whose pieces take turns; on a wire that sends calls whole, as servers like it send them.
+
+    A reader that goes by the index of each fragment, as providers' guides do, reads them; but no recording has them.
+    """
     reply = calling(target.wire, PARIS, ZURICH, order=pieces_in_turn(PARIS, ZURICH))
     if not script.is_carried(target, reply, "stream"):
         return []
@@ -42,7 +45,8 @@ def _interleaved(target: Target) -> list[Case]:
         return [script.case_of(target, "interleaved", reply, pieces)]
     named = [scripts.named(each) for each in (reply, calling(target.wire, PARIS, ZURICH))]
     frames = [target.wire.frames(each) for each in named]
-    return [Case("interleaved", Asking("stream", reply))] if frames[0] != frames[1] else []
+    why = f"SHOULD here: {target.wire.name} numbers the fragments of calls, but is not known to let calls take turns"
+    return [Case("interleaved", Asking("stream", reply), SHOULD, why)] if frames[0] != frames[1] else []
 
 
 @rule(

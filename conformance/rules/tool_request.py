@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Annotated, Any, Final
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
@@ -19,6 +20,7 @@ from ..verdict import Broken, NotApplicable
 from ..wording import brief, describe_error
 from . import scripts
 from . import tool_scripts as script
+from .asking import asked_by
 from .tool_scripts import HOWS, MALFORMED, PARIS, SAID, How, calling, is_carried
 
 _ABOUT: Final = "Find places near a point."
@@ -111,7 +113,8 @@ def _bound(target: Target) -> list[Case]:
     source="langchain-core, BaseChatModel.bind_tools, convert_to_openai_tool",
 )
 def tools_are_sent(probe: Probe, case: Case) -> None:
-    tools, choice = case.value
+    # Copies, so that a model that changes what is bound is not judged by what another left of it.
+    tools, choice = [deepcopy(each) for each in case.value[0]], case.value[1]
     model = _bind(probe, tools, choice)
     asked = {probe.name(how): _asked(probe, how, model) for how in HOWS}
     if probe.is_async:
@@ -148,15 +151,7 @@ def _is_chosen(asked: Asked, choice: str, *, alone: bool) -> bool:
 def _asked(probe: Probe, how: How, model: Any) -> Asked:
     """The request of one call."""
     probe.play(scripts.PLAIN)
-    before = len(probe.exchanges)
-    if how == "invoke":
-        probe.invoke(on=model)
-    else:
-        probe.stream(on=model)
-    [exchange] = probe.exchanges[before:]
-    if exchange.asked is None:
-        raise Broken("a request that the provider understands", exchange.describe())
-    return exchange.asked
+    return asked_by(probe, how, on=model)
 
 
 def _fault(offered: Offered) -> str:
@@ -226,16 +221,12 @@ def results_follow_their_calls(probe: Probe, case: Case) -> None:
         calls = [{"name": each.name, "args": json.loads(each.joined), "id": each.id} for each in (PARIS, _TIME)]
         said = AIMessage(content=SAID.joined, tool_calls=calls)
     probe.play(scripts.PLAIN)
-    before = len(probe.exchanges)
-    probe.invoke([HumanMessage(PROMPT), said, *_results(said, str(case.value))], on=model)
-    [exchange] = probe.exchanges[before:]
-    if exchange.asked is None:
-        raise Broken("a request that the provider understands", exchange.describe())
-    _same_ids(exchange.asked)
-    body = json.dumps(exchange.asked.body, ensure_ascii=False)
+    asked = asked_by(probe, "invoke", [HumanMessage(PROMPT), said, *_results(said, str(case.value))], on=model)
+    _same_ids(asked)
+    body = json.dumps(asked.body, ensure_ascii=False)
     places = [body.find(text) for text in _RESULTS]
     if min(places) < 0 or places != sorted(places):
-        raise Broken(f"the results {_RESULTS}, in this order", brief(exchange.asked.messages[-2:]))
+        raise Broken(f"the results {_RESULTS}, in this order", brief(asked.messages[-2:]))
 
 
 def _results(said: AIMessage, form: str) -> list[AnyMessage]:

@@ -102,7 +102,8 @@ def _structured_comes_at_once(probe: Probe) -> None:
     gate = probe.gate()
 
     def answered(asked: Asked) -> Turn:
-        gated = Delivery(gates={len(parsing.PIECES) - 1: gate}) if asked.stream else Delivery()
+        can_wait = asked.stream and _comes_in_pieces(probe, asked)
+        gated = Delivery(gates={len(parsing.PIECES) - 1: gate}) if can_wait else Delivery()
         return Turn(reply=parsing.reply_to(probe.wire, asked), delivery=gated)
 
     probe.play(answered)
@@ -111,7 +112,7 @@ def _structured_comes_at_once(probe: Probe) -> None:
     while not came and (call := stream.within()).done and not isinstance(value := call.value(), End):
         came = bool(value)
     sent = probe.exchanges[-1]
-    if not came and sent.asked and not _comes_in_pieces(probe, sent.asked):
+    if sent.asked and not _comes_in_pieces(probe, sent.asked):
         raise NotApplicable(f"{probe.wire.name} sends calls whole")
     if not came:
         raise Broken(f"a part of {json.dumps(parsing.PLACE)} before the last piece is sent", "nothing")
@@ -121,6 +122,6 @@ def _structured_comes_at_once(probe: Probe) -> None:
 
 
 def _comes_in_pieces(probe: Probe, asked: Asked) -> bool:
-    """Whether what was answered leaves in more than one piece."""
+    """Whether what is answered leaves in the pieces that it is scripted in."""
     frames = probe.wire.frames(scripts.named(parsing.reply_to(probe.wire, asked)))
-    return len([frame for frame in frames if frame.piece is not None]) > 1
+    return len([frame for frame in frames if frame.piece is not None]) == len(parsing.PIECES)

@@ -101,7 +101,7 @@ def _cases(target: Target) -> list[Case]:
     spelled = [Case(f"{name}-{how}", (how, name, {})) for name in _SPELLINGS for how in hows]
     raw = [Case(f"include-raw-{how}", (how, "pydantic", {"include_raw": True})) for how in hows]
     by_method = [
-        Case(f"{method.replace('_', '-')}-{how}", (how, "pydantic", {"method": method}))
+        Case(f"by-{method.replace('_', '-')}-{how}", (how, "pydantic", {"method": method}))
         for method in methods(target)
         for how in hows
     ]

@@ -147,8 +147,8 @@ def test_failure_text(folder: pytest.Pytester) -> None:
 
 def test_workers_sum_up_alike(folder: pytest.Pytester) -> None:
     """Under pytest-xdist the summary is the one of a single process."""
-    single = run(folder, REFERENCE, "-k", "BATCH")
-    spread = run(folder, REFERENCE, "-k", "BATCH", "-p", "xdist", "-n", "2")
+    single = run(folder, REFERENCE, "--conformance-select=BATCH")
+    spread = run(folder, REFERENCE, "--conformance-select=BATCH", "-p", "xdist", "-n", "2")
     spread.assert_outcomes(passed=19)
     line = next(line for line in single.outlines if line.startswith("  BATCH"))
     assert line in spread.outlines

@@ -13,7 +13,7 @@ import pytest
 
 from conformance import wording
 from conformance.bench import Benches
-from conformance.integrations import parse
+from conformance.integrations import CAPABILITIES, SETTINGS, UNITS, Stanza, parse, shipped
 from conformance.item import items
 from conformance.judge import judge
 from conformance.target import resolve
@@ -24,6 +24,7 @@ from ..broken.judging import STANZAS
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FINDINGS = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+INTEGRATIONS = (ROOT / "docs" / "integrations.md").read_text(encoding="utf-8")
 Block = tuple[str, str]
 
 
@@ -122,6 +123,29 @@ def test_stanza_is_right() -> None:
     [text] = blocks("toml")
     [(name, stanza)] = tomllib.loads(text)["tool"]["conformance"]["models"].items()
     assert parse(stanza, name).wire == "openai-chat"
+
+
+def shown_stanzas() -> list[str]:
+    return [text for language, text in blocks_of(INTEGRATIONS) if language == "toml"]
+
+
+@pytest.mark.parametrize("text", shown_stanzas(), ids=range(len(shown_stanzas())))
+def test_stanzas_of_the_reference_are_right(text: str) -> None:
+    """Each stanza that the page on integrations shows is one."""
+    [(name, stanza)] = tomllib.loads(text)["tool"]["conformance"]["models"].items()
+    assert parse(stanza, name).wire
+
+
+def test_reference_is_complete() -> None:
+    """The page on integrations lists all classes with a stanza, their wires, keys, capabilities, settings and units."""
+    rows = re.findall(r"^\| `(\w+)[\w.]*(:\w+)` \| (.*) \|$", INTEGRATIONS, re.MULTILINE)
+    listed = {package + name: re.findall(r"`([\w-]+)`", wires) for package, name, wires in rows}
+    assert listed == {name: [stanza.wire, *stanza.also] for name, stanza in shipped().items()}
+    headings = re.findall(r"^### (.*)$", INTEGRATIONS, re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(headings))) == sorted(Stanza.__dataclass_fields__)
+    words = [*CAPABILITIES, *SETTINGS, *(unit for units in UNITS.values() for unit in units)]
+    names = [name for known in SETTINGS.values() for name in known]
+    assert [word for word in [*words, *names] if f"`{word}`" not in INTEGRATIONS] == []
 
 
 def test_script_is_right(tmp_path: Path) -> None:

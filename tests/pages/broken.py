@@ -10,8 +10,9 @@ from ..broken import BROKEN, BrokenModel
 HEAD: Final = """# What each rule rejects
 
 Every rule has at least one chat model that it must reject.
-`tests/test_broken.py` runs all rules on each model: its own must not hold, and no other but those named here beside
-it. The reference model in `tests/reference.py` keeps all, and so do the models in `tests/sound`, each of which does
+`tests/test_broken.py --whole-matrix` runs all rules on each model: its own must not hold, and no other but those named
+here beside it.
+The reference model in `tests/reference.py` keeps all, and so do the models in `tests/sound`, each of which does
 something right in another way.
 
 | rule | model in `tests/broken` | what it does wrong | what that breaks besides |

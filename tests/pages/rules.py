@@ -63,7 +63,7 @@ def _page(rule: Rule, target: Target, failure: str) -> str:
     parts += _section("How it fails", f"```text\n{failure}\n```" if failure else "")
     parts += _section("What usually breaks it", _ended(rule.hint))
     parts += _section("How to mend it", _ended(rule.mend))
-    parts += _section("Where the demand comes from", _ended(rule.source))
+    parts += _section("Where the demand comes from", f"{rule.source}." if rule.source else "")
     parts += _section("What it caught", "\n".join(_caught(rule)))
     return "\n\n".join(parts) + "\n"
 
@@ -83,8 +83,9 @@ def _cell(text: str) -> str:
 def _cases(found: Iterable[Case]) -> str:
     rows = []
     for case in found:
-        level, why = f" ({case.level})" if case.level else "", f": {case.why}" if case.why else ""
-        rows += [f"- `{case.name}`{level}{why}"] if case.name else []
+        level = f" ({case.level})" if case.level else ""
+        why = re.sub("^SHOULD( here)?: ", "", case.why)
+        rows += [f"- `{case.name}`{level}{': ' if why else ''}{why}"] if case.name else []
     return "\n".join(["The cases, on the wire of Chat Completions:", "", *rows]) if rows else ""
 
 

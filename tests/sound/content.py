@@ -10,12 +10,11 @@ from ..sse_reader import Event
 from .native import MakesItsEvents
 
 _PLACE: Final = {"reasoning": "lc_rs_0", "text": "lc_txt_1"}
-"""Where a block stands. A number would be that of a call too: langchain-core (1.7.2) takes blocks and calls of one
-index for one."""
+"""Where a block stands. A text is the index of no call; a number may be, for calls are counted by themselves."""
 
 
 class GivesLists(ReferenceChat):
-    """Gives content as a list of blocks."""
+    """Gives content as a list of blocks, which it numbers."""
 
     def _generation(self, answer: Event) -> ChatGeneration:
         generation = super()._generation(answer)
@@ -28,12 +27,12 @@ class GivesLists(ReferenceChat):
         if not chunk:
             return None
         text = chunk.message.content
-        chunk.message.content = [{"type": "text", "text": text, "index": _PLACE["text"]}] if text else []
+        chunk.message.content = [{"type": "text", "text": text, "index": 0}] if text else []
         return ChatGenerationChunk(message=chunk.message, generation_info=chunk.generation_info)
 
 
 class ThinksInBlocks(ReferenceChat):
-    """Gives reasoning as a block of content before the text."""
+    """Gives reasoning as a block of content before the text, each with an index that is a text."""
 
     def _generation(self, answer: Event) -> ChatGeneration:
         generation = super()._generation(answer)
@@ -61,14 +60,6 @@ class GivesStandardBlocks(ReferenceChat):
 
     output_version: str | None = "v1"
 
-    def _chunk(self, event: Event) -> ChatGenerationChunk | None:
-        chunk = super()._chunk(event)
-        if chunk and isinstance(chunk.message, AIMessageChunk):
-            for call in chunk.message.tool_call_chunks:
-                # langchain-core counts text and reasoning from 0, and takes blocks of one index for one.
-                call["index"] = (call["index"] or 0) + 10
-        return chunk
-
 
 class GivesStandardBlocksInEvents(GivesStandardBlocks, MakesItsEvents):
     """Is built for standard blocks as its content, and makes its events itself."""
@@ -80,10 +71,23 @@ class Answer(AIMessage):
     confidence: float | None = None
 
 
+class AnswerChunk(AIMessageChunk):
+    """A piece of such an answer."""
+
+    confidence: float | None = None
+
+
 class AnswersWithItsOwnClass(ReferenceChat):
-    """Gives whole answers as messages of a class of its own."""
+    """Gives messages and chunks of classes of its own."""
 
     def _generation(self, answer: Event) -> ChatGeneration:
         generation = super()._generation(answer)
         message = Answer(**generation.message.model_dump(exclude={"type"}))
         return ChatGeneration(message=message, generation_info=generation.generation_info)
+
+    def _chunk(self, event: Event) -> ChatGenerationChunk | None:
+        chunk = super()._chunk(event)
+        if not chunk:
+            return None
+        message = AnswerChunk(**chunk.message.model_dump(exclude={"type"}))
+        return ChatGenerationChunk(message=message, generation_info=chunk.generation_info)

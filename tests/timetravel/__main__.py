@@ -73,7 +73,7 @@ def judged(case: Case, python: Path) -> Mapping[str, str]:
         report = Path(folder) / "report.xml"
         chosen = [f"--chat-model={case.model}", f"--conformance-select={case.rule}", f"--junitxml={report}"]
         only = ["-k", case.items] if case.items else []
-        command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, *only]
+        command: list[Any] = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, *only]
         ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if not report.exists():
             raise subprocess.CalledProcessError(ran.returncode, command, ran.stdout + ran.stderr)
