@@ -53,6 +53,10 @@ _TOLD_OF: Final = ("warned", "known", "new")
 _SHORT: Final = {"warned": "w", "blocked": "b", "known": "k", "new": "n", "stale": "S", "harness error": "E"}
 """The verdicts that pytest has no outcome for, and their letters."""
 
+_CERTIFICATES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")
+"""Where httpx, requests and botocore look for certificates."""
+_CERTIFICATE: Final = Path(__file__).with_name("certificate.pem")
+
 _TARGETS: Final = pytest.StashKey[tuple[Target, ...]]()
 _TERMS: Final = pytest.StashKey[Terms]()
 
@@ -141,11 +145,17 @@ def _kwargs(text: str | None) -> dict[str, Any]:
 
 @contextmanager
 def hidden(patterns: Sequence[str]) -> Iterator[None]:
-    """Environment variables that match are not set meanwhile."""
+    """Environment variables that match are not set meanwhile, and clients have one certificate to load.
+
+    The server speaks HTTP on loopback, and yet each client loads all certificates of the machine when it is made, which
+    takes longer than a call.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
                 patch.delenv(name)
+        for name in _CERTIFICATES:
+            patch.setenv(name, str(_CERTIFICATE))
         yield
 
 

@@ -1,5 +1,6 @@
 """FAULT: HTTP errors, and answers that are none; what the other modules of this area make models fail with."""
 
+import time
 from typing import Any, Final
 
 from langchain_core.language_models import BaseChatModel
@@ -17,6 +18,10 @@ from . import scripts
 METHODS: Final = ("invoke", "stream")
 MESSAGE: Final = "The goldfish are asleep"
 """The provider's words in scripted errors."""
+_ENOUGH: Final = 20
+"""Requests of one call after which it goes on without an end."""
+_LOOK: Final = 0.2
+"""Seconds between two looks at how often it has asked."""
 AT_ONCE: Final = {"retry-after": "0", "retry-after-ms": "1"}
 """Headers that let a client that retries do so without the pause of its own."""
 
@@ -42,6 +47,15 @@ def needs_stream(probe: Probe) -> None:
         raise NotApplicable(reason)
 
 
+def ends(probe: Probe, call: Call[Any]) -> bool:
+    """Whether a call ends within `PATIENCE`, or before it has asked so often that more of it would show nothing."""
+    ends_by = time.monotonic() + PATIENCE
+    while time.monotonic() < ends_by and len(probe.exchanges) <= _ENOUGH:
+        if call.wait(_LOOK):
+            return True
+    return call.wait(0)
+
+
 def failure(probe: Probe, call: Call[Any], what: str, limit: float = LIMIT) -> Exception:
     """The error of a call that must fail; `what` says why it must.
 
@@ -49,10 +63,10 @@ def failure(probe: Probe, call: Call[Any], what: str, limit: float = LIMIT) -> E
         Broken: it gives an answer, goes on for longer than `limit` seconds, or raises what `except Exception` misses.
         NotApplicable: it retries for so long that what comes of it is not seen; RETRY-01 judges that.
     """
-    if not call.wait(PATIENCE):
+    if not ends(probe, call):
         if len(probe.exchanges) > 1:
             probe.goes_on = True
-            raise NotApplicable(f"{call.name} still retries after {PATIENCE:g} s ({what})")
+            raise NotApplicable(f"{call.name} still retries after {len(probe.exchanges)} requests ({what})")
         if not call.wait(limit - PATIENCE):
             raise Broken(f"{call.name} raises ({what})", f"it has not ended after {limit:g} s")
     error = call.raised(what)

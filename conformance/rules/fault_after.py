@@ -18,7 +18,7 @@ from ..target import Target
 from ..verdict import Broken, NotApplicable
 from ..wording import describe_error
 from . import scripts
-from .fault import METHODS, ask, frail, refused
+from .fault import METHODS, ask, ends, frail, refused
 from .fault_connection import TIMEOUT, nobody
 from .fault_stream import BREAK
 
@@ -63,9 +63,9 @@ def instance_answers_again(probe: Probe, case: Case) -> None:
         probe.play(lambda asked: case.value if asked.text == PROMPT else scripts.FIVE)
         # Whether it fails as it must is for the other rules of this area.
         failing = ask(probe, method, model)
-        if not failing.wait(PATIENCE):
+        if not ends(probe, failing):
             probe.goes_on = True
-            raise NotApplicable(f"{failing.name} has not ended after {PATIENCE:g} s")
+            raise NotApplicable(f"{failing.name} has not ended after {PATIENCE:g} s or many requests")
         # A slow machine may need more than so short a time for an answer.
         for left in reversed(range(_TRIES if is_timed else 1)):
             try:
@@ -205,7 +205,7 @@ def _raised(probe: Probe, method: str, model: Any) -> BaseException | None:
         NotApplicable: it goes on for too long.
     """
     call = ask(probe, method, model)
-    if not call.wait(PATIENCE):
+    if not ends(probe, call):
         probe.goes_on = True
-        raise NotApplicable(f"{call.name} has not ended after {PATIENCE:g} s")
+        raise NotApplicable(f"{call.name} has not ended after {PATIENCE:g} s or many requests")
     return call.error()

@@ -108,6 +108,11 @@ def _parameters(target: Target) -> Iterator[Case]:
                 yield Case(f"{name.replace('_', '-')}-{way}", (name, way))
 
 
+def _may_stream_always(target: Target) -> bool:
+    """Whether the model has such a setting that langchain-core knows; up to 0.3 it is a package's own affair."""
+    return target.has_field("streaming") and not target.lacks("core>=1.0", "sync")
+
+
 @rule(
     "REQUEST-09",
     MUST,
@@ -116,7 +121,7 @@ def _parameters(target: Target) -> Iterator[Case]:
     cases=lambda target: [
         Case("never", {"disable_streaming": True}),
         *([] if target.lacks("tools", "sync") else [Case("not-with-tools", {"disable_streaming": "tool_calling"})]),
-        *([Case("always", {"streaming": True})] if target.has_field("streaming") else []),
+        *([Case("always", {"streaming": True})] if _may_stream_always(target) else []),
     ],
     hint="applications turn streaming off where a model's streams are not right, and on where a proxy waits too long",
     mend="leave the choice to langchain-core: override `_stream` and `_generate`, not `stream` and `invoke`",

@@ -1,7 +1,7 @@
 """The SDKs of providers that speak Chat Completions, aimed at their dialects over a real socket."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import groq
@@ -47,6 +47,8 @@ CALLS: Final = Reply(
     id="id_rich",
     model="m-rich",
 )
+UNCOUNTED: Final = replace(CALLS, usage=Usage(input_tokens=30, output_tokens=12, cache_read=4))
+"""Without a count of the reasoning, for which not each provider has a place."""
 EMPTY: Final = Reply(id="i", model="m")
 MILLISECONDS: Final = int(LIMIT * 1000)
 
