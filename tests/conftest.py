@@ -7,5 +7,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--whole-matrix",
         action="store_true",
-        help="try every broken model on all rules, and not on those of its area alone (tests/test_broken.py)",
+        help="try broken models on all rules, not on those of their areas alone, and right ones on all cases",
     )

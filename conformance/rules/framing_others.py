@@ -39,7 +39,7 @@ def _splits(id: str, statement: str, needs: tuple[str, ...], source: str, steps:
         hint=_SPLIT_HINT,
         mend=_SPLIT_MEND,
         source=source,
-        )
+    )
     def check(probe: Probe, case: Case) -> None:
         what = f"when it is split ({case.name})"
         if case.name == "bytes":

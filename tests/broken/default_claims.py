@@ -51,9 +51,7 @@ class IgnoresTools(ReferenceChat):
 
 
 class OpenAIIgnoresImages(ChatOpenAI):
-    """Says in its profile that it takes no images, and answers without those that it is sent, on top of the released
-    class.
-    """
+    """Claims no images, and answers without those that it is sent, on top of the released class."""
 
     def _resolve_model_profile(self) -> Any:
         return {"image_inputs": False}
