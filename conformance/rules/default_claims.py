@@ -202,6 +202,8 @@ def _unclaimed(target: Target) -> list[Case]:
     cases=_unclaimed,
     hint="tools, images and stop sequences that are dropped silently give answers that look right",
     mend="raise an error that names what is not supported",
+    source="langchain_core/language_models/chat_models.py: `bind_tools` of a model without tools raises "
+    "NotImplementedError",
     after=("INVOKE-01",),
 )
 def the_unclaimed_is_refused(probe: Probe, case: Case) -> None:

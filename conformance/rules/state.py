@@ -42,6 +42,8 @@ _FAILURES: Final = (
     cases=[Case(name, count) for name, count in _CALLS.items()],
     hint="a leak of one socket a call stops a server after a day; those of calls that fail are found last",
     mend="close what a call opens when it ends, however it ends, or keep it for the next call",
+    source="servers run for weeks; resource leaks were reported of langchain-ai/langchain#37976 and "
+    "langchain-ai/langchain-aws#858",
     alone=True,
 )
 def nothing_piles_up(probe: Probe, case: Case) -> None:
@@ -122,6 +124,7 @@ _EACH: Final = 4
     forms="s",
     hint="a buffer, a client or a last answer that is kept on the instance is shared by all threads of a server",
     mend="keep what belongs to a call in the call",
+    source="langchain_core/runnables/base.py: `batch` calls one instance from the threads of a pool",
 )
 def threads_do_not_mix(probe: Probe, case: Case) -> None:
     gate = probe.gate()
@@ -184,6 +187,7 @@ _COPIED: Final[Mapping[str, Callable[[BaseChatModel], BaseChatModel]]] = {
     cases=[Case(name, make) for name, make in _COPIED.items()],
     hint="clients hold locks and sockets, which cannot be copied; multiprocessing and configurable fields copy models",
     mend="make clients when they are first needed, and leave them out of the state",
+    source="https://docs.python.org/3/library/copy.html and pydantic's `model_copy`, which LangChain's models inherit",
 )
 def copies_work(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
@@ -236,6 +240,8 @@ _TRIES: Final = 5
     after=(),
     hint="models are built in web handlers, at import and in tests; a request there fails where the network does",
     mend="make clients, read files and ask servers when they are first needed",
+    source="models are built at import and in each request; nothing in langchain-core forbids a request then, hence "
+    "SHOULD",
 )
 def constructing_is_cheap(probe: Probe, case: Case) -> None:
     spent: list[float] = []
