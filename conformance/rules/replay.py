@@ -237,8 +237,13 @@ def _call_differences(recorded: Recorded, message: AIMessage) -> Iterator[tuple[
 
 
 def _holds(recorded: Recorded, id: object) -> bool:
-    """Whether an id was recorded, and is kept; decoders and packages make one up where the provider sent none."""
-    return recorded.wire.call_ids and isinstance(id, str) and id.encode() in recorded.interaction.body
+    """Whether the id of a call was recorded, and is kept; packages make one up where the provider needs none."""
+    return recorded.wire.call_ids and _is_recorded(recorded, id)
+
+
+def _is_recorded(recorded: Recorded, id: object) -> bool:
+    """Whether an id was recorded; decoders make one up where the provider sent none."""
+    return isinstance(id, str) and id.encode() in recorded.interaction.body
 
 
 def _arguments(call: ToolCall | ServerToolCall) -> dict[str, Any] | None:
@@ -408,7 +413,9 @@ def nothing_is_dropped(probe: Probe, case: Case) -> None:
     reply, unknown = recorded.decoded.reply, recorded.decoded.unknown
     if probe.target.lacks("usage", probe.form):
         reply = replace(reply, usage=None)
-    made = {each.id for each in reply.blocks if isinstance(each, ServerToolCall) and not _holds(recorded, each.id)}
+    made = {
+        each.id for each in reply.blocks if isinstance(each, ServerToolCall) and not _is_recorded(recorded, each.id)
+    }
     missing = [*_not_shown(reply, told, texts, made), *_not_known(unknown, texts)]
     if missing:
         raise Broken("all of the recorded answer", f"not in the message: {'; '.join(dict.fromkeys(missing))}")

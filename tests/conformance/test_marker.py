@@ -171,7 +171,7 @@ def test_the_example_of_the_page_works(folder: pytest.Pytester) -> None:
     """With a file beside it, it is played, and nothing is sent."""
     page = (Path(__file__).parents[2] / "docs" / "cassettes.md").read_text(encoding="utf-8")
     [(name, example)] = re.findall(r"^```python\n# (test_\w+)\.py\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    body = re.search(r"body = (.*)", example)
+    body = re.search(r"body = (\{.*?^    \})", example, re.DOTALL | re.MULTILINE)
     assert body
     asked = json.dumps(ast.literal_eval(body[1])).replace("swordfish", "REDACTEDR").encode()
     known = recorded(uri="https://api.openai.com/v1/chat/completions", request_body=asked)

@@ -256,7 +256,8 @@ def _message(message: Mapping[str, Any]) -> Message:
         text=text_of(message.get("content")),
         tool_calls=tuple(str(call.get("id")) for call in objects_of(message, "tool_calls")),
         tool_results=(str(result),) if result else (),
-        attached=asking.of_parts(message.get("content")),
+        # The documents of a tool's message are its result.
+        attached=() if result else asking.of_parts(message.get("content")),
     )
 
 

@@ -1,6 +1,7 @@
 """Ollama's chat API: what is written is read back, what is asked is understood, what is wrong is refused."""
 
 import base64
+import hashlib
 import json
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ from mockserver import (
     Usage,
 )
 from mockserver.frames import join
-from mockserver.wires import Decoded, Message, wire_for
+from mockserver.wires import Attached, Decoded, Message, wire_for
 
 from ..helpers import ask
 from ..strategies import LAW
@@ -182,6 +183,7 @@ def test_an_error_line_is_read() -> None:
 def test_a_request_is_understood() -> None:
     """Roles, texts, calls and results by id or by name of the tool, tools, stops; it streams unless told not to."""
     call = {"id": "c1", "function": {"name": "f", "arguments": {}}}
+    image = Attached("image", digest=hashlib.sha256(base64.b64decode(PNG.data)).hexdigest())
     found = asked(
         model="m",
         messages=[
@@ -196,7 +198,7 @@ def test_a_request_is_understood() -> None:
     )
     assert found.messages == (
         Message("system", "Be brief."),
-        Message("user", "hi"),
+        Message("user", "hi", attached=(image,)),
         Message("assistant", "", ("c1", "g")),
         Message("tool", "1", tool_results=("c1",)),
         Message("tool", "2", tool_results=("g",)),
