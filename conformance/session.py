@@ -168,6 +168,7 @@ class Session:
         self._choice = _chosen(config)
         self._terms = config.stash[_TERMS] = _terms(config)
         self._change: Change | None = None
+        self._unwritten = ""
         wanted = [arg for arg in config.args if arg.startswith(f"{ROOT}::")]
         self._wanted = _checked(wanted, self._targets)
         self._summary = Summary(self._targets)
@@ -216,12 +217,13 @@ class Session:
         return None
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self._terms.updating and not hasattr(self._config, "workerinput"):
             try:
                 self._change = self._terms.write([target.label for target in self._targets])
             except BaselineError as error:
-                raise pytest.UsageError(str(error)) from None
+                self._unwritten = f"ERROR: --conformance-update-baseline: {error}"
+                session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_report_header(self) -> list[str]:
         played = self._targets[0].cassettes
@@ -237,6 +239,8 @@ class Session:
             terminalreporter.line(line)
         if lost := self._terms.lost(item for _, item in _cells(self._targets)):
             terminalreporter.line(wording.lost(self._config.getoption("--conformance-baseline"), lost))
+        if self._unwritten:
+            terminalreporter.line(self._unwritten, red=True)
         if self._change:
             terminalreporter.line(wording.change(self._config.getoption("--conformance-baseline"), self._change))
 

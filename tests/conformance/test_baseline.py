@@ -130,6 +130,15 @@ def test_known_failures_do_not_fail_the_run(strips: pytest.Pytester) -> None:
     assert spread.parseoutcomes() == {"passed": 6, "known": 2}
 
 
+def test_a_baseline_that_cannot_be_written(strips: pytest.Pytester) -> None:
+    """One line says so after the verdicts, and the run fails; there is no traceback."""
+    nowhere = "--conformance-baseline=none/known.toml"
+    result = run(strips, STRIPS, CHOSEN[0], nowhere, "--conformance-update-baseline")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines(["ERROR: --conformance-update-baseline: *none/known.toml: cannot be written: *"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
 def test_what_passes_is_stale(strips: pytest.Pytester) -> None:
     """An entry of an item that passes fails the run and says so; an update takes it out."""
     (strips.path / "known.toml").write_text(ENTRY.replace("STREAM-08", "INVOKE-01"))
