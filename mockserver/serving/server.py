@@ -21,6 +21,7 @@ from ..sending.delivery import Delivery
 from ..sending.planning import planned
 from ..sending.send import send
 from ..wires import WIRES, Request, aside_for, meant_wire, wire_for
+from ..wires.asides import answer as document
 from . import admin
 from .exchange import Ending, Exchange
 from .incoming import LOG, body_of
@@ -41,6 +42,7 @@ def serve(
     lenient: bool = False,
     tls: bool = False,
     keep: int | None = None,
+    asides: Mapping[str, Any] | None = None,
 ) -> "Server":
     """A server for `script`, started by `with` (in a thread of its own) or `async with` (in the running loop).
 
@@ -52,11 +54,15 @@ def serve(
         tls: whether to speak HTTPS, with a certificate of its own that `Server.authority` signs (needs trustme).
         keep: how many exchanges the journal keeps at most, the latest ones, beside those that are still open; all of
             them where it is `None`.
+        asides: by method and path (``"GET /v1/models"``), the JSON document that answers a call beside the main ones,
+            over the answers of the wires. `Server.answers_beside` holds them, and may be changed.
 
     Raises:
         MockServerError: the script cannot be read, trustme is missing, or (on start) the port cannot be bound.
     """
-    return Server(as_script(script), host=host, port=port, lenient=lenient, tls=tls, keep=keep)
+    server = Server(as_script(script), host=host, port=port, lenient=lenient, tls=tls, keep=keep)
+    server.answers_beside = asides or {}
+    return server
 
 
 def has_uvloop() -> bool:
@@ -84,6 +90,8 @@ class Server(Space):
         self._stopping = False
         self._answering: set[asyncio.Task[Any]] = set()
         """What answers requests now."""
+        self.answers_beside: Mapping[str, Any] = {}
+        """By method and path, the JSON documents that answer calls beside the main ones, over those of the wires."""
         self.loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
         """Makes the event loop of the server's own thread; asyncio's default where it is `None`."""
 
@@ -307,8 +315,9 @@ class Server(Space):
         try:
             if space is None:
                 raise MockServerError(f"there is no space at {exchange.path}")
-            if wire_for(request.path) is not wire or request.method != wire.method:
-                beside = aside_for(request)
+            own = self.answers_beside.get(f"{request.method} {request.path}")
+            if own is not None or wire_for(request.path) is not wire or request.method != wire.method:
+                beside = aside_for(request) if own is None else document(own)
                 if beside is None:
                     known = ", ".join(WIRES)
                     exchange.refused = f"no wire answers {request.method} {request.path} (wires: {known})"

@@ -141,10 +141,16 @@ class Contentless:
     Args:
         frames: the frames.
         source: where the provider says, or was recorded, that it sends them; `""` where it was only seen elsewhere.
+        places: the frames before a piece of this number, or before the finish (``finish``), where the place matters.
     """
 
     frames: tuple[Frame, ...]
     source: str
+    places: Mapping[int | str, tuple[Frame, ...]] = field(default_factory=dict)
+
+    def before(self, place: int | str) -> tuple[Frame, ...]:
+        """The frames as they are before this piece, or before the finish."""
+        return self.places.get(place, self.frames)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,8 @@ class Wire(ABC):
     """Whether each call has an id of the provider's, by which its result is told; where not, clients make up ids."""
     chooses_tools: bool = True
     """Whether a request can say which tool must be called."""
+    tells_finish: frozenset[str] = frozenset({"whole", "stream"})
+    """Which answers say why they ended: `whole` ones, and those of a `stream`. Why others did is inferred from them."""
     repeats_finish: str = ""
     """Where the provider was recorded repeating the finish reason within one stream; `""` where it was not."""
 

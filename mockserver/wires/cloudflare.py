@@ -3,7 +3,7 @@
 Sources: https://developers.cloudflare.com/workers-ai (text generation, function calling, streaming),
 https://developers.cloudflare.com/workers-ai/platform/errors (codes), https://developers.cloudflare.com/api (the
 envelope `result`, `success`, `errors`, `messages`); what the PyPI package `langchain-cloudflare` accepts. The
-provider's route `…/ai/v1/chat/completions` is OpenAI Chat Completions.
+provider's route `…/ai/v1/chat/completions` is the dialect `cloudflare-chat` of OpenAI Chat Completions.
 An answer does not say why it ended, a stream brings all its calls at once (`langchain-cloudflare` reads the calls of
 one chunk alone), and calls have no ids: they are read as `call_1`, `call_2` and so on.
 """
@@ -29,6 +29,7 @@ from .base import (
     objects_of,
     read_object,
     recorded_object,
+    strings_of,
     text_of,
 )
 from .carried import CallCount, listed, mapping
@@ -59,6 +60,8 @@ class Cloudflare(Wire):
     stream_type: ClassVar[str] = "text/event-stream"
     id_prefix = ""
     finish_reasons = {"stop": "stop", "tool_calls": "tool_calls"}
+    tells_finish = frozenset()
+    call_ids = False
 
     def matches(self, path: str) -> bool:
         return bool(_RUN.search(path))
@@ -79,6 +82,8 @@ class Cloudflare(Wire):
             messages=messages or (Message("user", str(prompt)),),
             tools=tuple(_tool_name(tool) for tool in objects_of(asked, "tools")),
             offered=asking.offered(objects_of(asked, "tools")),
+            tool_choice=asking.tool_choice(asked.get("tool_choice")),
+            stop=strings_of(asked, "stop"),
             settings=asking.settings(asked),
             body=asked,
             request=request,

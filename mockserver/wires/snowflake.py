@@ -50,6 +50,7 @@ class Snowflake(Wire):
         "tool_calls": "tool_calls",
         "content_filter": "content_filter",
     }
+    tells_finish = frozenset({"whole"})
 
     def matches(self, path: str) -> bool:
         return path.endswith(("/cortex/inference:complete", "/cortex/inference/complete"))

@@ -37,13 +37,13 @@ def body_of(wire: str, asked: dict[str, Any]) -> dict[str, Any]:
     return question(wire, **{"stream": False, **asked, **({"tools": tools} if tools else {})})
 
 
-def got(answer: httpx.Response, wanted: object) -> object:
+def got(answer: httpx.Response, wanted: object, *, streamed: bool) -> object:
     """What is compared of an answer: its status, the names of its tool calls, or its text."""
     if isinstance(wanted, int) or answer.status_code != 200:
         return answer.status_code
     wire = wire_for(answer.request.url.path)
     assert wire
-    decoded = wire.decode_stream if "event-stream" in answer.headers["content-type"] else wire.decode_whole
+    decoded = wire.decode_stream if streamed else wire.decode_whole
     reply = decoded(answer.content).reply
     return [call.name for call in reply.tool_calls] if isinstance(wanted, list) else reply.text or None
 
@@ -60,13 +60,15 @@ def test_an_example_is_played(script: str, comment: str | None) -> None:
             wire = each.get("wire", "openai-chat")
             for gate in each.get("opens", ()):
                 server.gate(gate).open()
-            body, headers = body_of(wire, each.get("ask", {})), each.get("headers", {})
+            body, headers = each.get("body") or body_of(wire, each.get("ask", {})), each.get("headers", {})
+            url = server.url + each.get("path", PATHS[wire])
             if each["gets"] == "broken off":
                 with pytest.raises(httpx.RemoteProtocolError):
-                    ask(server.url + PATHS[wire], json=body, headers=headers)
+                    ask(url, json=body, headers=headers)
                 continue
-            answer = ask(server.url + PATHS[wire], json=body, headers=headers)
-            assert got(answer, each["gets"]) == each["gets"]
+            answer = ask(url, json=body, headers=headers)
+            asked = server.exchanges[-1].asked
+            assert got(answer, each["gets"], streamed=asked is not None and asked.stream) == each["gets"]
             assert each.get("refused") in (None, server.exchanges[-1].refused)
     assert server.errors == []
 

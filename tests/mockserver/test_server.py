@@ -47,6 +47,19 @@ async def test_a_server_runs_in_the_loop_of_its_caller() -> None:
     assert answer.json()["choices"][0]["message"]["content"] == THREE.text
 
 
+def test_calls_beside_are_answered_as_told() -> None:
+    """The documents of `asides` answer their method and path, also in place of a wire's own, and are no exchanges."""
+    known: dict[str, Any] = {"GET /.well-known/shop": {"region": "local"}, "GET /v1/models": {"data": ["parrot"]}}
+    with mockserver.serve(THREE, asides=known) as server:
+        for call, document in known.items():
+            answer = httpx.get(f"{server.url}{call.removeprefix('GET ')}")
+            assert (answer.status_code, answer.json()) == (200, document)
+        assert httpx.post(f"{server.url}/.well-known/shop").status_code == 404
+        assert (len(server.asides), len(server.exchanges)) == (2, 1)
+        server.answers_beside = {}
+        assert httpx.get(f"{server.url}/.well-known/shop").status_code == 404
+
+
 def test_a_server_can_be_started_again() -> None:
     """Each block binds a port anew."""
     server = mockserver.serve(THREE)

@@ -4,7 +4,9 @@ Sources: botocore's model of the service (operations `InvokeModel` and `InvokeMo
 stream holds one of Anthropic's events in base64);
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html (the body, and
 `anthropic_version`); `AnthropicBedrock` of the PyPI package `anthropic`; recorded answers in
-https://github.com/newrelic/node-newrelic (test/versioned/aws-sdk-v3) for the headers that count tokens.
+https://github.com/newrelic/node-newrelic (test/versioned/aws-sdk-v3) for the headers that count tokens; those for the
+tokens of a cache as `langchain-aws` (llms/bedrock.py) and OpenTelemetry's instrumentation read them
+(https://github.com/traceloop/openllmetry, prompt_caching.py).
 """
 
 import base64
@@ -65,6 +67,8 @@ class BedrockInvoke(AnthropicMessages):
             "outputTokenCount": counts["output_tokens"],
             "invocationLatency": 1,
             "firstByteLatency": 1,
+            "cacheReadInputTokenCount": counts.get("cache_read_input_tokens", 0),
+            "cacheWriteInputTokenCount": counts.get("cache_creation_input_tokens", 0),
         }
         return Frame(self._pack({"type": "message_stop", "amazon-bedrock-invocationMetrics": metrics}), "end")
 
@@ -91,6 +95,8 @@ class BedrockInvoke(AnthropicMessages):
             "x-amzn-bedrock-invocation-latency": "1",
             "x-amzn-bedrock-output-token-count": str(counts["output_tokens"]),
             "x-amzn-bedrock-input-token-count": str(counts["input_tokens"]),
+            "x-amzn-bedrock-cache-read-input-token-count": str(counts.get("cache_read_input_tokens", 0)),
+            "x-amzn-bedrock-cache-write-input-token-count": str(counts.get("cache_creation_input_tokens", 0)),
         }
 
     def error(self, refused: Refused) -> bytes:

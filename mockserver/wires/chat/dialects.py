@@ -44,14 +44,17 @@ class Dialect:
         choice: keys of each choice that are null, or repeat the finish reason (`native_finish_reason`).
         role_always: whether each delta says the role.
         content_null: whether a message without content says null, and not an empty string.
+        call_opening: what the first delta says of the content where a call comes first: null, an empty string, or
+            nothing.
         message_always: whether each choice of a stream holds the message so far, and of a body an empty delta.
+        stop: whether requests have stop sequences.
         refusal: whether messages have a field for a refusal.
         images: whether messages have a field for images.
         reasoning: where reasoning goes: a field of the message, a part `thinking` of its content, or `""` where there
             is no place for it.
         sends_reasoning: whether the provider itself sends reasoning there, and not only servers like its.
         reasoning_details: whether it goes into `reasoning_details` too, which also hold seals.
-        calls: `tool_calls`, or the older `function_call`.
+        calls: `tool_calls`, or the older `function_call`, which has no id.
         whole_calls: whether a call comes in one chunk.
         call_sources: by the name of a way to make calls (`variants`), where the provider was seen to do so.
         citations: where citations go: `annotations` of the message, `search_results` of the chunk, or nowhere.
@@ -64,7 +67,7 @@ class Dialect:
         usage_at: the places of the usage in a chunk: `usage`, `x_groq`, `choice`.
         counts: the places of `cache_read`, `cache_creation` and `reasoning` in the usage, with a dot between levels and
             a space between several.
-        usage_more: what else the usage holds.
+        usage_more: what else the usage holds, where it does not count that.
         output_excludes_reasoning: whether `completion_tokens` does not include the reasoning tokens.
         error: body of an error, in which ``{message}``, ``{type}``, ``{param}``, ``{code}`` and ``{status}`` are
             filled in; ``{code?}`` is left out where there is none, and ``{null}`` stands for null.
@@ -96,7 +99,9 @@ class Dialect:
     choice: tuple[str, ...] = ("logprobs",)
     role_always: bool = False
     content_null: bool = True
+    call_opening: Literal["null", "empty", "absent"] = "null"
     message_always: bool = False
+    stop: bool = True
     refusal: bool = False
     images: bool = False
     reasoning: Literal["reasoning_content", "reasoning", "reasoning_details", "thinking", ""] = "reasoning_content"

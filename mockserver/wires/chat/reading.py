@@ -32,7 +32,12 @@ _MESSAGE_KEYS: Final = {
 }  # fmt: skip
 _DATA_URL: Final = re.compile(r"data:(?P<mime>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
 _DETAILS: Final = {
-    "cache_read": ("prompt_tokens_details.cached_tokens", "prompt_cache_hit_tokens", "precached_prompt_tokens"),
+    "cache_read": (
+        "prompt_tokens_details.cached_tokens",
+        "prompt_token_details.cached_tokens",
+        "prompt_cache_hit_tokens",
+        "precached_prompt_tokens",
+    ),
     "cache_creation": ("prompt_tokens_details.cache_write_tokens",),
     "reasoning": ("completion_tokens_details.reasoning_tokens", "reasoning_tokens"),
 }

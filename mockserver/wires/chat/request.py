@@ -97,12 +97,17 @@ def _message(place: str, message: Mapping[str, Any]) -> Message:
     if message.get("role") is None:
         _refuse(f"Missing required parameter: '{place}.role'.", f"{place}.role", "missing_required_parameter")
     _typed(message, "role", str, "a string", within=place)
-    calls = tuple(str(call.get("id")) for call in _objects(message, "tool_calls", within=place))
+    calls = [str(call.get("id")) for call in _objects(message, "tool_calls", within=place)]
     result = message.get("tool_call_id")
+    if message["role"] == "function":
+        result = message.get("name")
+    if isinstance(called := message.get("function_call"), dict):
+        # Calls of the older form have no ids; their results tell the function's name.
+        calls.append(str(called.get("name")))
     return Message(
         role=message["role"],
         text=text_of(message.get("content")),
-        tool_calls=calls,
+        tool_calls=tuple(calls),
         tool_results=(str(result),) if result else (),
         attached=asking.of_parts(message.get("content")),
     )

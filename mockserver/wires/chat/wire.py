@@ -55,7 +55,8 @@ class OpenAIChat(Wire):
         self.error_frame_source = self.dialect.error_frame_source
         self.repeats_finish = self.dialect.repeats_finish
         self.sends_reasoning = self.dialect.sends_reasoning
-        self.takes = frozenset({"stop", "image", *_ATTACHED.get(self.name, ())})
+        self.takes = frozenset({"image", *(["stop"] if self.dialect.stop else []), *_ATTACHED.get(self.name, ())})
+        self.call_ids = self.dialect.calls == "tool_calls"
         self._provider = self.name.removesuffix("-chat")
 
     def matches(self, path: str) -> bool:

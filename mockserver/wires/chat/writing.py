@@ -19,6 +19,7 @@ _SAFE: Final = {name: {"filtered": False, "severity": "safe"} for name in ("hate
 """https://learn.microsoft.com/azure/ai-services/openai/concepts/content-filter-annotations"""
 _PROMPT_FILTERED: Final = [{"prompt_index": 0, "content_filter_results": _SAFE}]
 DONE: Final = Frame(b"data: [DONE]\n\n", "end")
+_OPENINGS: Final[Mapping[str, dict[str, Any]]] = {"null": {"content": None}, "empty": {"content": ""}, "absent": {}}
 
 
 def whole(dialect: Dialect, reply: Reply, word: str) -> dict[str, Any]:
@@ -141,9 +142,11 @@ class Stream:
         return choice
 
     def _opening(self) -> dict[str, Any]:
+        dialect = self._dialect
         first = self._reply.blocks[0] if self._reply.blocks else None
-        content = None if isinstance(first, ToolCall) and self._dialect.calls == "tool_calls" else ""
-        return {"role": "assistant", "content": content, **({"refusal": None} if self._dialect.refusal else {})}
+        calls = isinstance(first, ToolCall) and dialect.calls == "tool_calls"
+        content = _OPENINGS[dialect.call_opening if calls else "empty"]
+        return {"role": "assistant", **content, **({"refusal": None} if dialect.refusal else {})}
 
     def _deltas(self) -> Iterator[tuple[dict[str, Any], Move]]:
         dialect, reply = self._dialect, self._reply
@@ -182,6 +185,7 @@ class Stream:
 def counted(dialect: Dialect, usage: Usage) -> dict[str, Any]:
     hidden = (usage.reasoning or 0) if dialect.output_excludes_reasoning else 0
     counts: dict[str, Any] = {
+        **dialect.usage_more,
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens - hidden,
         "total_tokens": usage.total_tokens,
@@ -194,7 +198,7 @@ def counted(dialect: Dialect, usage: Usage) -> dict[str, Any]:
                 for level in levels:
                     inner = inner.setdefault(level, {})
                 inner[last] = count
-    return {**counts, **dialect.usage_more}
+    return counts
 
 
 def model(dialect: Dialect, id: str) -> dict[str, Any]:

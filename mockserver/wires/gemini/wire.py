@@ -67,6 +67,11 @@ _CONTENT: Final = "https://ai.google.dev/api/caching#Content: the parts are a li
 _FALLING: Final = "https://github.com/langchain-ai/langchain-google/pull/1016"
 _SETTINGS: Final = {"temperature": ("temperature",), "top_p": ("topP",), "max_tokens": ("maxOutputTokens",)}
 _MEDIA: Final = ("image/", "audio/", "video/")
+_TYPES: Final = ("TYPE_UNSPECIFIED", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL")
+_MODES: Final = ("MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED")
+"""Words of `Schema.type` and `FunctionCallingConfig.mode`, in the order of their numbers in Google's protocol buffers;
+JSON has either (https://protobuf.dev/programming-guides/json/), and clients of google-api-core send the numbers.
+"""
 
 
 class GeminiGenerate(Wire):
@@ -190,16 +195,32 @@ class GeminiGenerate(Wire):
         return self._frame(_error(Refused(503, message)), "error")
 
     def contentless(self, reply: Reply) -> Mapping[str, Contentless]:
+        counts = self._counts(reply)
+
         def noise(response: dict[str, Any], source: str) -> Contentless:
-            return Contentless((self._frame({**response, **_tail(reply)}, "noise"),), source)
+            """Recorded streams count in each response; this one counts what was said before it."""
+
+            def at(place: Mapping[str, Any]) -> tuple[Frame, ...]:
+                return (self._frame({**response, **place, **_tail(reply)}, "noise"),)
+
+            return Contentless(at({}), source, {place: at(counted) for place, counted in counts.items()})
 
         empty = _candidate([{"text": ""}])
         return {
             "empty-text": noise(empty, "recorded: parts without text beside calls of server tools, and at the end"),
             "no-parts": noise({"candidates": [{"content": {"role": "model"}, "index": 0}]}, ""),
-            "no-candidates": noise({}, ""),
+            "no-candidates": Contentless((self._frame(_tail(reply), "noise"),), ""),
             "unknown-field": noise({**empty, "xAddedLater": {"n": 1}}, _COMPATIBLE),
         }
+
+    def _counts(self, reply: Reply) -> dict[int | str, dict[str, Any]]:
+        """The counts before each piece and before the finish, which comes with the last piece."""
+        steps = tuple(gemini_parts.steps(self.name, reply))
+        if reply.usage is None or not steps:
+            return {}
+        asked = {"usageMetadata": gemini_parts.usage(reply.usage, 0, 0)}
+        told: dict[int | str, dict[str, Any]] = dict(enumerate([asked, *gemini_parts.cumulated(reply, steps)]))
+        return {**told, "finish": told[len(steps) - 1]}
 
     def usage_variants(self, reply: Reply) -> Mapping[str, Variant]:
         """Counts in the last response alone, and counts of the prompt that are others before it."""
@@ -280,6 +301,7 @@ class GeminiArray(GeminiGenerate):
     family = GeminiGenerate.name
     framing: ClassVar[Framing] = "json-array"
     stream_type: ClassVar[str] = "application/json; charset=UTF-8"
+    error_frame_source = "googleapis/gapic-showcase#1377: the last element of the array has `error`"
 
     def frames(self, reply: Reply, *, usage: bool = True) -> tuple[Frame, ...]:
         return self.linked((*super().frames(reply, usage=usage), Frame(b"]", "end")))
@@ -390,16 +412,32 @@ def _camel(fields: Any) -> dict[str, Any]:
 def _offered(tools: Any) -> Iterator[Offered]:
     for tool in tools if isinstance(tools, list) else ():
         for each in map(_camel, _listed(_camel(tool).get("functionDeclarations"))):
-            schema = each.get("parametersJsonSchema") or each.get("parameters")
+            schema = each.get("parametersJsonSchema") or _typed(each.get("parameters"))
             yield Offered(
                 str(each.get("name")), str(each.get("description") or ""), schema if isinstance(schema, dict) else {}
             )
 
 
+def _typed(schema: Any) -> Any:
+    """A schema with the words of its types, at any depth."""
+    if isinstance(schema, list):
+        return [_typed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {name: _word(value, _TYPES) if name == "type" else _typed(value) for name, value in schema.items()}
+
+
+def _word(value: Any, words: tuple[str, ...]) -> Any:
+    """The word for a number; what is none stays, and so does what another field of this name holds."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return words[value] if 0 <= value < len(words) else str(value)
+    return _typed(value)
+
+
 def _tool_choice(config: Any) -> str | None:
     """The mode of calling functions, or the name of the one function that is allowed."""
     calling = _camel(_camel(config).get("functionCallingConfig"))
-    mode, names = str(calling.get("mode") or "").lower(), _listed(calling.get("allowedFunctionNames"))
+    mode, names = str(_word(calling.get("mode"), _MODES) or "").lower(), _listed(calling.get("allowedFunctionNames"))
     return str(names[0]) if mode == "any" and len(names) == 1 else mode or None
 
 

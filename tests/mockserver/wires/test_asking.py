@@ -115,7 +115,7 @@ ASKED: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "cloudflare": ("/client/v4/accounts/a/ai/run/@cf/m", {**_CHAT, "tools": [_FUNCTION]}),
 }
 """A request of each family that offers one tool, forces it, sets all settings and holds one image."""
-CHOICES: Final = {"cohere-chat": "any", "ollama": None, "cloudflare": None}
+CHOICES: Final = {"cohere-chat": "any", "ollama": None}
 """What is chosen where the wire has no place for one tool, or none for a choice."""
 
 

@@ -65,7 +65,7 @@ def test_every_dialect_says_where_its_facts_come_from() -> None:
     [
         ("/v1/chat/completions", "openai-chat"),
         ("/chat/completions", "openai-chat"),
-        ("/client/v4/accounts/a/ai/v1/chat/completions", "openai-chat"),
+        ("/client/v4/accounts/a/ai/v1/chat/completions", "cloudflare-chat"),
         ("/openai/v1/chat/completions", "groq-chat"),
         ("/api/v1/chat/completions", "openrouter-chat"),
         ("/inference/v1/chat/completions", "fireworks-chat"),

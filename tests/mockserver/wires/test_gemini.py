@@ -349,6 +349,17 @@ def test_errors_are_read_back() -> None:
     assert WIRE.decode_whole(WIRE.error(Refused(400, "no"))).error == "no"
 
 
+def test_frames_without_content_count_what_was_said_before_them() -> None:
+    """As recorded streams do, in which each response has counts and none of them falls."""
+    reply = Reply.of("a", "b", "c", id="r", model="m", usage=Usage(input_tokens=9, output_tokens=6))
+    noise = WIRE.contentless(reply)["empty-text"]
+    stream = [frame for place, piece in enumerate(WIRE.frames(reply)) for frame in (*noise.before(place), piece)]
+    counted = [json.loads(frame.data.removeprefix(b"data: "))["usageMetadata"] for frame in stream]
+    assert [each.get("candidatesTokenCount", 0) for each in counted] == [0, 2, 2, 4, 4, 6]
+    assert noise.before("finish") == noise.before(2)
+    assert b"usageMetadata" not in noise.frames[0].data
+
+
 def asked(
     path: str = f"{ROOT}:generateContent", *, headers: Any = KEY, query: Any = None, **body: Any
 ) -> mockserver.Asked:
@@ -381,6 +392,33 @@ def test_a_request_is_understood(*, snake: bool) -> None:
     )
     assert (found.model, found.tools, found.stop) == ("gemini-2.5-flash", ("f", "googleSearch"), ("x",))
     assert (found.wire, found.stream, found.text) == ("gemini-generate", False, "")
+
+
+@pytest.mark.parametrize("numbers", [False, True])
+def test_enumerations_are_understood_by_word_and_number(*, numbers: bool) -> None:
+    """Types of arguments, at any depth, and the mode of calling; an argument may be called `type`."""
+    words: dict[str, Any] = {"STRING": 1, "INTEGER": 3, "ARRAY": 5, "OBJECT": 6, "ANY": 2}
+
+    def enum(word: str) -> Any:
+        return words[word] if numbers else word
+
+    properties = {
+        "type": {"type": enum("STRING"), "default": 3},
+        "days": {"type": enum("ARRAY"), "items": {"anyOf": [{"type": enum("INTEGER")}]}},
+    }
+    found = asked(
+        contents=[USER],
+        tools=[
+            {"functionDeclarations": [{"name": "f", "parameters": {"type": enum("OBJECT"), "properties": properties}}]}
+        ],
+        toolConfig={"functionCallingConfig": {"mode": enum("ANY")}},
+    )
+    told = {"type": "ARRAY", "items": {"anyOf": [{"type": "INTEGER"}]}}
+    assert found.offered[0].schema == {
+        "type": "OBJECT",
+        "properties": {"type": {"type": "STRING", "default": 3}, "days": told},
+    }
+    assert found.tool_choice == "any"
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,10 @@ def _citations(draw: st.DrawFn, dialect: Dialect) -> Citation:
 
 @st.composite
 def _usages(draw: st.DrawFn, dialect: Dialect) -> Usage:
-    details = {name: draw(st.none() | st.integers(0, 99)) for name in dialect.counts}
+    # What a dialect always counts is never left out.
+    always = [name for name, place in dialect.counts.items() if place in dialect.usage_more]
+    counts = st.integers(0, 99)
+    details = {name: draw(counts if name in always else st.none() | counts) for name in dialect.counts}
     cached = (details.get("cache_read") or 0) + (details.get("cache_creation") or 0)
     return Usage(
         input_tokens=cached + draw(st.integers(0, 99)),
@@ -185,6 +188,7 @@ REASONING: Final = Reply.of(Reasoning(("a", "b")), "c")
     [
         ("openai-chat", [{"reasoning_content": "a"}, {"reasoning_content": "b"}]),
         ("groq-chat", [{"reasoning": "a"}, {"reasoning": "b"}]),
+        ("huggingface-chat", [{"reasoning": "a"}, {"reasoning": "b"}]),
         (
             "mistral-chat",
             [{"content": [{"type": "thinking", "thinking": [{"type": "text", "text": t}]}]} for t in "ab"],
@@ -213,6 +217,20 @@ def test_reasoning_has_a_place_in_each_dialect(name: str, deltas: list[dict[str,
     """The deltas are those that the provider was recorded with, or documents."""
     found = [chunk["choices"][0]["delta"] for chunk in chunks(CHATS[name], REASONING) if chunk["choices"]]
     assert found[1:3] == deltas
+
+
+@pytest.mark.parametrize(
+    ("name", "delta"),
+    [
+        ("openai-chat", {"role": "assistant", "content": None, "refusal": None}),
+        ("groq-chat", {"role": "assistant", "content": ""}),
+        ("zai-chat", {"role": "assistant"}),
+    ],
+)
+def test_an_answer_that_is_a_call_opens_as_the_providers_do(name: str, delta: dict[str, Any]) -> None:
+    """What the first delta says of the content that is not there is the provider's own."""
+    found = chunks(CHATS[name], Reply.of(ToolCall.of("get_time", {}, id="c1"), finish_reason="tool_calls"))
+    assert found[0]["choices"][0]["delta"] == delta
 
 
 @pytest.mark.parametrize("name", [name for name, wire in CHATS.items() if wire.dialect.whole_calls])
