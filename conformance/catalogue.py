@@ -2,7 +2,9 @@
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, is_dataclass, replace
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -41,6 +43,21 @@ class Case:
     level: Level | None = None
     why: str = ""
     since: str = REVISIONS[0]
+
+    def fresh(self) -> "Case":
+        """The case with a value of its own, so that what a model does to it reaches no other item."""
+        return replace(self, value=_fresh(self.value))
+
+
+def _fresh(value: Any) -> Any:
+    """A copy of what a model may be given. Dataclasses stay what they are: they hold scripts, which no model sees."""
+    if is_dataclass(value):
+        return value
+    if isinstance(value, dict):
+        return {name: _fresh(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_fresh, value))
+    return deepcopy(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +158,7 @@ def rule(
     return register
 
 
+@cache
 def rules() -> Mapping[str, Rule]:
     """All rules by id, in the order of the catalogue."""
     importlib.import_module(".rules", __package__)  # registers them

@@ -13,6 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.load import loads
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.runnables import RunnableLambda
 
 from .verdict import Broken
 
@@ -100,6 +101,21 @@ def taken_for_one(chunks: Sequence[Any]) -> str | None:
     return None
 
 
+def loses_calls(chunks: Sequence[Any]) -> str | None:
+    """Which calls of a stream langchain-core merges or repairs in content-block events, or `None`.
+
+    Its bridge takes calls without an index for one, though chunks that have none are not merged (`ToolCallChunk`); and
+    one of its own translators shows the calls of a chunk as they were parsed, and not their fragments.
+    """
+    calls = [[call for call in getattr(chunk, "tool_call_chunks", ()) if call.get("index") is None] for chunk in chunks]
+    # A fragment without an index and a name belongs to no call, which is the model's fault.
+    if sum(map(bool, calls)) > 1 and all(call.get("name") for each in calls for call in each):
+        return "langchain-core itself takes calls of different chunks for one where they have no index"
+    if any(_loses_indices(chunk) for chunk in chunks):
+        return "langchain-core's own translator shows the calls of a chunk as they were parsed, and not their fragments"
+    return None
+
+
 def _loses_indices(chunk: AIMessageChunk) -> bool:
     """Whether langchain-core's translator for the provider leaves out the indices of the calls in a chunk."""
     from langchain_core.messages.block_translators import get_translator  # noqa: PLC0415 - 1.0 and later
@@ -142,6 +158,24 @@ def repairs_cut_arguments() -> bool:
     cut = tool_call_chunk(name="f", args='{"a": "b', id="call_1", index=0)
     chunks = AIMessageChunk(content="", tool_call_chunks=[cut]) + AIMessageChunk(content="")
     return isinstance(chunks, AIMessageChunk) and bool(chunks.tool_calls)
+
+
+@cache
+def misplaces_retried() -> str:
+    """Why answers of a batch `with_retry` stand at the places of others once an input was tried again, or `""` where
+    they do not: langchain-core up to 0.3.76 counts the inputs that are left as if they were all.
+    """
+    failed: list[int] = []
+
+    def once(number: int) -> int:
+        if number and not failed:
+            failed.append(number)
+            raise ValueError
+        return number
+
+    answers = RunnableLambda(once).with_retry(stop_after_attempt=2, wait_exponential_jitter=False).batch([0, 1])
+    told = f"langchain-core {CORE} itself misplaces answers of a retried batch, whatever the model; 0.3.77 does not"
+    return told if answers != [0, 1] else ""
 
 
 def identity_of(model: BaseChatModel) -> dict[str, Any]:

@@ -2,6 +2,10 @@
 
 import time
 import traceback
+from dataclasses import replace
+from typing import Final
+
+from mockserver import Unencodable
 
 from . import wording
 from .bench import Benches
@@ -9,7 +13,12 @@ from .build import TargetError
 from .catalogue import MUST, rules
 from .drive import Probe
 from .item import Item
+from .loopback import attempts
+from .tls import trusted
 from .verdict import Broken, NotApplicable, Result, Verdict
+
+_UNKEPT: Final = ("failed", "warned", "harness error")
+"""The verdicts that may come of a connection that was kept from leaving."""
 
 
 class Judge:
@@ -45,29 +54,62 @@ class Judge:
         return root if result.verdict == "failed" else None
 
 
-def judge(item: Item, benches: Benches) -> Result:
-    """The verdict on one item by itself."""
-    started = time.perf_counter()
-    for need in item.rule.needs:
-        if reason := item.target.lacks(need, item.form):
-            return Result(verdict="not applicable", facts=(("reason", reason),))
-    bench = benches.take(alone=item.rule.alone)
-    probe = Probe(item.target, item.form, bench)
-    probe.play()
+def _out_of_place(item: Item) -> str | None:
+    """Why a rule has nothing to say of a model, as far as that can be told before the model is asked."""
+    wrapper = item.target.wrapper
+    excuse = wrapper.excuse(item.rule.id) if wrapper else None
+    needs = (item.target.lacks(need, item.form) for need in item.rule.needs)
+    return f"{item.target.label} gives {excuse}" if excuse else next(filter(None, needs), None)
+
+
+def _missing(probe: Probe, error: Exception) -> Result | None:
+    """What is said where a wrapper has not what chat models have."""
+    wrapper = probe.target.wrapper
+    reason = wrapper.lacks(error) if wrapper else None
+    return _told(f"{probe.target.label} gives {reason}") if reason else None
+
+
+def _told(reason: str) -> Result:
+    return Result(verdict="not applicable", facts=(("reason", reason),))
+
+
+def _checked(item: Item, probe: Probe) -> Result:
+    """The verdict that comes of the rule alone."""
     try:
-        item.rule.check(probe, item.case)
-        result = Result(verdict="passed", facts=(("note", probe.note),) if probe.note else ())
+        with trusted(probe.server):
+            item.rule.check(probe, item.case.fresh())
+        return Result(verdict="passed", facts=(("note", probe.note),) if probe.note else ())
     except NotApplicable as reason:
-        result = Result(verdict="not applicable", facts=(("reason", reason.reason),))
+        return _told(reason.reason)
     except (Broken, TargetError) as error:
         broken = error if isinstance(error, Broken) else Broken("the model can be built", str(error))
         verdict: Verdict = "failed" if item.level == MUST else "warned"
-        result = Result(verdict=verdict, facts=wording.facts(item, probe, broken))
-    except Exception:
-        result = Result(verdict="harness error", facts=(("error", traceback.format_exc()),))
-    if bench.server.errors:
+        return _missing(probe, error) or Result(verdict=verdict, facts=wording.facts(item, probe, broken))
+    except Exception as error:
+        told = traceback.format_exc()
+        return _missing(probe, error) or Result(verdict="harness error", facts=(("error", told),))
+
+
+def judge(item: Item, benches: Benches) -> Result:
+    """The verdict on one item by itself."""
+    started = time.perf_counter()
+    if reason := _out_of_place(item):
+        return _told(reason)
+    bench = benches.take(alone=item.rule.alone, tls=item.target.stanza.tls)
+    bench.server.answers_beside = item.target.stanza.asides
+    probe = Probe(item.target, item.form, bench)
+    probe.play()
+    known = len(attempts())
+    result = _checked(item, probe)
+    if bench.server.errors and isinstance(error := bench.server.errors[0], Unencodable):
+        # What the provider's protocol cannot say, no model can be judged on.
+        result = _told(str(error))
+        bench.server.errors.clear()
+    elif bench.server.errors:
         told = "".join(traceback.format_exception(bench.server.errors[0]))
         result = Result(verdict="harness error", facts=(("server", told),))
+    if result.verdict in _UNKEPT and (left := wording.left(attempts()[known:])):
+        result = replace(result, facts=(*result.facts, ("network", left)))
     probe.finish()
     is_clean = result.verdict in ("passed", "not applicable") and not probe.goes_on
     benches.give_back(bench, clean=is_clean and not item.rule.alone)

@@ -3,15 +3,15 @@
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import reduce
+from functools import cache, reduce
 from operator import add
 from typing import Any, Final
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 
-from mockserver import Exchange, Wire
+from mockserver import Exchange, Reply, Usage, Wire
 
-from .calls import End, Stream
+from .calls import PATIENCE, End, Stream
 from .compat import RUN_ID_PREFIXES, content_blocks, invalid_tool_calls, text_of
 from .verdict import Broken
 from .wording import brief
@@ -101,7 +101,7 @@ def _part(part: Mapping[str, Any]) -> tuple[str, str]:
     return kind, json.dumps(rest, sort_keys=True, default=str)
 
 
-_REASONING: Final = ("thinking", "reasoning", "reasoning_content")
+_REASONING: Final = ("thinking", "reasoning", "reasoning_content", "thinking_content")
 """Types of content parts that hold reasoning, and the keys and fields in which packages keep it."""
 
 
@@ -155,7 +155,18 @@ def own_ids(wire: Wire) -> tuple[str, ...]:
     return () if wire.call_ids else (CALL_IDS,)
 
 
-def _without_ids(message: AIMessage) -> AIMessage:
+@cache
+def untold(wire: Wire) -> tuple[str, ...]:
+    """What streams of this wire do not tell, though whole answers do: `finish reason`, `model name`."""
+    reply = Reply.of("x", id="x", model="x", usage=Usage(input_tokens=1, output_tokens=1))
+    whole = wire.decode_whole(wire.whole(reply)).reply
+    streamed = wire.decode_stream(b"".join(frame.data for frame in wire.frames(reply))).reply
+    unnamed = ("model name",) if whole.model and not streamed.model else ()
+    return (*unnamed, *(("finish reason",) if wire.tells_finish == {"whole"} else ()))
+
+
+def without_ids(message: AIMessage) -> AIMessage:
+    """The message without the ids of its calls, valid or not."""
     calls = [{**call, "id": None} for call in message.tool_calls]
     invalid = [{**call, "id": None} for call in invalid_tool_calls(message)]
     return message.model_copy(update={"tool_calls": calls, "invalid_tool_calls": invalid})
@@ -193,7 +204,7 @@ def agree(wanted: Any, got: Any, *, names: tuple[str, str], but: tuple[str, ...]
         if not isinstance(message, AIMessage):
             raise Broken("an AIMessage", f"{brief(message)} ({name})")
     if CALL_IDS in but:
-        wanted, got = _without_ids(wanted), _without_ids(got)
+        wanted, got = without_ids(wanted), without_ids(got)
     one, other = facets(wanted), facets(got)
     different = [name for name in dict.fromkeys([*one, *other]) if name not in but and one.get(name) != other.get(name)]
     if different:
@@ -242,9 +253,9 @@ def _window(text: str, start: int) -> str:
     return f"{'…' if start else ''}{shown!r}{'…' if start + 50 < len(text) else ''}"
 
 
-def next_text(stream: Stream[Any]) -> str | None:
-    """The next text of a stream, or `None` where none comes in time."""
-    while (call := stream.within()).done:
+def next_text(stream: Stream[Any], limit: float = PATIENCE) -> str | None:
+    """The next text of a stream, or `None` where none comes within `limit` seconds."""
+    while (call := stream.within(limit)).done:
         chunk = call.value()
         if isinstance(chunk, End):
             return None

@@ -10,6 +10,7 @@ from langchain_core.messages import BaseMessage
 from .baseline import Change, Key
 from .cassettes import Recorded
 from .catalogue import Form, Level, Rule
+from .loopback import Attempt
 from .verdict import Broken, Result, Tally
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .target import Target
 
 WIDTH: Final = 110
+GUESSED: Final = "how it is built was guessed; to pin it, write into pyproject.toml:"
 _LABEL: Final = 11
 _LISTED: Final = (
     ("MUST rules that do not hold", "failed"),
@@ -152,6 +154,12 @@ def summary(target: "Target", version: str, tallies: Mapping[str, Tally], rules:
             said = "; ".join(dict.fromkeys(tallies[id].reasons)) if verdict == "known" else rules[id].statement
             yield f"  {id.ljust(_LABEL)}{_cut(said, 70)}  [{_cut(told, 60)}]"
     yield "Read more: conformance explain RULE; what is not applicable, and why: -rs; what a SHOULD observed: -v"
+
+
+def left(attempts: Sequence[Attempt]) -> str:
+    """What was kept from leaving loopback; `""` where nothing was."""
+    told = _cut("; ".join(dict.fromkeys(map(str, attempts))), 300)
+    return f"kept from reaching {told}: loopback alone can be reached while a model is under test" if told else ""
 
 
 def change(file: str, change: Change) -> str:

@@ -19,6 +19,8 @@ from . import (  # noqa: I001 - the order of the areas is that of the catalogue
     cancel_after,
     batch,
     events,
+    events_chain,
+    events_end,
     blocks,
     blocks_live,
     callback,
@@ -38,6 +40,8 @@ from . import (  # noqa: I001 - the order of the areas is that of the catalogue
     state,
     secret,
     replay,
+    replay_agree,
+    replay_shown,
 )
 
 __all__ = [
@@ -52,6 +56,8 @@ __all__ = [
     "default",
     "default_claims",
     "events",
+    "events_chain",
+    "events_end",
     "fault",
     "fault_after",
     "fault_connection",
@@ -61,6 +67,8 @@ __all__ = [
     "meta",
     "meta_content",
     "replay",
+    "replay_agree",
+    "replay_shown",
     "request",
     "request_media",
     "request_settings",

@@ -13,9 +13,9 @@ from mockserver import Reasoning, Reply, Text, ToolCall, Unencodable, Usage
 from ..block_events import Block, blocks, envelope, said, same_throughout
 from ..block_streams import ALL, CALLS, EVENTS, OUTPUT, REASONING, TEXT, Reading, read
 from ..catalogue import MUST, Case, rule
-from ..compat import content_blocks, invalid_tool_calls, makes_block_events, taken_for_one, text_of
+from ..compat import content_blocks, invalid_tool_calls, loses_calls, makes_block_events, taken_for_one, text_of
 from ..drive import Probe
-from ..observe import agree, own_ids, reasoning_of, same_text, summed, unasked, usage_of
+from ..observe import agree, own_ids, reasoning_of, same_text, summed, unasked, untold, usage_of
 from ..target import Target
 from ..verdict import Broken, NotApplicable
 from ..wording import brief, describe_error
@@ -99,14 +99,15 @@ def _not_by_the_bridge(probe: Probe, model: Any) -> Iterator[None]:
     """What is broken is not the work of langchain-core's bridge.
 
     Raises:
-        NotApplicable: the bridge makes the events, and takes two blocks of the chunks for one.
+        NotApplicable: the bridge makes the events, and takes two blocks of the chunks for one, or loses some.
     """
     try:
         yield
     except Broken:
         if makes_block_events(probe.target.model_class, is_async=probe.is_async):
             raise
-        if why := taken_for_one(probe.stream(on=model)):
+        chunks = probe.stream(on=model)
+        if why := taken_for_one(chunks) or loses_calls(chunks):
             raise NotApplicable(why) from None
         raise
 
@@ -226,7 +227,7 @@ def _agreed(probe: Probe, case: Case, model: Any) -> None:
             raise NotApplicable("stream itself does not tell the calls apart, which is for TOOL-03 to say")
     else:
         wanted, names = probe.invoke(on=model), (probe.name("invoke"), "output")
-    but = ("content", "type of content", *unasked(probe.exchanges), *own_ids(probe.wire))
+    but = ("content", "type of content", *unasked(probe.exchanges), *own_ids(probe.wire), *untold(probe.wire))
     agree(wanted, output, names=names, but=but)
     same_text(reasoning_of(wanted), reasoning_of(output))
     if _kinds(wanted) != _kinds(output):
@@ -293,8 +294,19 @@ def _bad(target: Target) -> list[Case]:
     source="langchain-core: language_models/_compat_bridge.py, finalize_tool_call_chunk",
 )
 def malformed_arguments_are_told(probe: Probe, case: Case) -> None:
+    model = asking(probe, case.value)
+    with _not_by_the_bridge(probe, model):
+        _invalid_is_told(probe, case, model)
+
+
+def _invalid_is_told(probe: Probe, case: Case, model: Any) -> None:
+    """The call with malformed arguments is told as it came, and the other one is left.
+
+    Raises:
+        Broken: they are not.
+    """
     good, bad = case.value.tool_calls
-    readings = read(probe, (EVENTS, CALLS, OUTPUT), on=asking(probe, case.value))
+    readings = read(probe, (EVENTS, CALLS, OUTPUT), on=model)
     events, calls, output = (whole(reading, probe) for reading in readings)
     ended = [block.finish for block in blocks(events.items) if block.finish and block.finish.get("id") == bad.id]
     told = [(each.get("type"), each.get("name"), each.get("args")) for each in ended]

@@ -146,7 +146,7 @@ def _failing(probe: Probe, case: Case) -> list[Call[Any]]:
         probe.play(case.value)
         calls = [ask(probe, method, frail(probe)) for method in METHODS]
     else:
-        with nobody() as url:
+        with nobody(probe) as url:
             model = probe.target.build(url, **probe.target.with_settings(retries=0))
             calls = [ask(probe, method, model) for method in METHODS]
             return [call for call in calls if call.wait(PATIENCE)]

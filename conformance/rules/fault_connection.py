@@ -49,11 +49,21 @@ def stalls_meet_the_timeout(probe: Probe, case: Case) -> None:
 
 
 @contextmanager
-def nobody() -> Iterator[str]:
-    """The URL of a port that refuses connections: it is taken, and nobody listens."""
+def nobody(probe: Probe) -> Iterator[str]:
+    """The URL of a port that refuses connections: it is taken, and nobody listens.
+
+    Raises:
+        NotApplicable: the model asks its provider when it is made, so that there is none to ask at such a port.
+    """
+    probe.model()
+    if probe.server.asides:
+        raise NotApplicable(
+            f"{probe.target.label} asks its provider when it is made, and is not made where none answers"
+        )
+    scheme = "https" if probe.target.stanza.tls else "http"
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+        yield f"{scheme}://127.0.0.1:{taken.getsockname()[1]}"
 
 
 @rule(
@@ -65,7 +75,7 @@ def nobody() -> Iterator[str]:
     source="RFC 9293, 3.10.7.1: a reset in answer to a SYN says that nobody listens",
 )
 def refused_connections_raise(probe: Probe, case: Case) -> None:
-    with nobody() as url:
+    with nobody(probe) as url:
         model = probe.target.build(url, **probe.target.with_settings(retries=0))
         limit = PATIENCE if probe.target.setting("retries") else LIMIT
         for call in [ask(probe, method, model) for method in METHODS]:

@@ -5,11 +5,13 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import Any, Final
 
+from langchain_core.messages import AIMessage
+
 from mockserver import Delivery, Frame, Reasoning, Reply, Text, ToolCall, Turn, Unencodable, Usage, Wire
 
 from ..calls import Stream
 from ..drive import PROMPT, Probe
-from ..observe import agree, joined, total
+from ..observe import agree, joined, total, without_ids
 from ..target import Target
 from ..verdict import Broken
 from ..wording import describe_error
@@ -72,14 +74,9 @@ def _sum(probe: Probe, what: str, turn: Turn) -> Any:
     stream = probe.iterate("stream", PROMPT, on=probe.with_tools(scripts.TOOLS) if is_called else probe.model())
     if error := stream.drain().error():
         raise Broken(f"the answer, {what}", f"{stream.name} raised {describe_error(error)}")
-    return _unnamed(total(stream.items))
-
-
-def _unnamed(message: Any) -> Any:
-    """The message without the ids of its calls, which packages make up where the wire has none."""
-    if not getattr(message, "tool_calls", None):
-        return message
-    return message.model_copy(update={"tool_calls": [{**call, "id": None} for call in message.tool_calls]})
+    message = total(stream.items)
+    # Packages make ids up where the wire has none, or where they lose its own.
+    return without_ids(message) if isinstance(message, AIMessage) else message
 
 
 def whole_or_none(probe: Probe, what: str, delivery: Delivery) -> None:

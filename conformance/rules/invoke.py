@@ -11,7 +11,7 @@ from mockserver import Refusal, Reply, Unencodable, Wire
 from ..catalogue import MUST, SHOULD, Case, rule
 from ..compat import text_of
 from ..drive import Probe
-from ..observe import agree, finish_of, own_ids, same_text, total, unasked
+from ..observe import agree, finish_of, own_ids, same_text, total, unasked, untold
 from ..target import Target
 from ..verdict import Broken, NotApplicable
 from ..wording import brief, describe_error
@@ -83,6 +83,8 @@ def _calls(target: Target) -> list[Case]:
     "of its answer; langchain-ai/langchain#31666",
 )
 def finish_reason_is_kept(probe: Probe, case: Case) -> None:
+    if "whole" not in probe.wire.tells_finish:
+        raise NotApplicable(f"answers of the wire {probe.wire.name} do not say why they ended")
     reply = Reply.of("A cut answer", finish_reason=case.value)
     probe.play(reply)
     message = probe.invoke()
@@ -101,6 +103,8 @@ def finish_reason_is_kept(probe: Probe, case: Case) -> None:
     '`response_metadata["model_name"]`',
 )
 def model_name_is_kept(probe: Probe, case: Case) -> None:
+    if probe.wire.decode_whole(probe.wire.whole(scripts.named(scripts.PLAIN))).reply.model is None:
+        raise NotApplicable(f"answers of the wire {probe.wire.name} do not name the model")
     probe.play(scripts.PLAIN)
     name = probe.invoke().response_metadata.get("model_name")
     if name != scripts.PLAIN.model:
@@ -193,7 +197,7 @@ def one_request_a_call(probe: Probe, case: Case) -> None:
     if case.value:
         wanted = probe.invoke(on=probe.model())
         names = ("invoke without streaming", "invoke with streaming=True")
-        agree(wanted, message, names=names, but=unasked(probe.exchanges))
+        agree(wanted, message, names=names, but=(*unasked(probe.exchanges), *untold(probe.wire)))
 
 
 @rule(

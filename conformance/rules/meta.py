@@ -142,6 +142,7 @@ def usage_is_asked_for(probe: Probe, case: Case) -> None:
     if case.name == "default":
         found = target.by_default("stream_usage", probe.server.url)
         if found and True not in found:
+            _check_asking(probe, setting)
             raise Broken(f"{setting} is on where it is left out", f"it is {found[-1]!r}")
         return
     probe.play(scripts.PLAIN)
@@ -156,6 +157,18 @@ def usage_is_asked_for(probe: Probe, case: Case) -> None:
     if off and True in target.by_default("stream_usage", probe.server.url):
         raise NotApplicable(f"it asks at its own provider; where it is aimed elsewhere, {setting} is to be set")
     raise Broken("a request for a stream that asks for its usage", f"none does ({probe.exchanges[0].describe()})")
+
+
+def _check_asking(probe: Probe, setting: str | None) -> None:
+    """Whether a stream must be asked to count, with the setting turned off.
+
+    Raises:
+        NotApplicable: the provider counts without being asked.
+    """
+    probe.play(scripts.PLAIN)
+    probe.stream(on=probe.model(**{str(setting): False}))
+    if not unasked(probe.exchanges):
+        raise NotApplicable(f"streams of the wire {probe.wire.name} are counted without being asked")
 
 
 def _defaults(target: Target) -> list[Case]:

@@ -73,7 +73,7 @@ def messages_reach_the_wire(probe: Probe, case: Case) -> None:
 
 
 def _copies(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """Messages that a model may modify without harm to other items; whether it does is for REQUEST-05 to say."""
+    """Messages that a call may modify without harm to the next; whether it does is for REQUEST-05 to say."""
     return [message.model_copy(deep=True) for message in messages]
 
 
@@ -168,13 +168,13 @@ def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
 def arguments_stay_as_they_are(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
     given: dict[str, Any] = {
-        "messages": _copies(case.value),
+        "messages": case.value,
         "stop": ["END"],
         "config": {"tags": ["one"], "metadata": {"n": {"m": 1}}, "callbacks": [BaseCallbackHandler()]},
         "tools": [_described()],
     }
     before = {name: _frozen(value) for name, value in given.items()}
-    model = probe.with_tools(given["tools"]) if case.name == "tools" else probe.model()
+    model = _with_described(probe, given["tools"]) if case.name == "tools" else probe.model()
     stop = {} if probe.target.lacks("stop", probe.form) else {"stop": given["stop"]}
     for method in METHODS:
         asked_by(probe, method, given["messages"], on=model, config=given["config"], **stop)
@@ -185,8 +185,20 @@ def arguments_stay_as_they_are(probe: Probe, case: Case) -> None:
                 )
 
 
+def _with_described(probe: Probe, tools: list[dict[str, Any]]) -> Any:
+    """The model with these tools.
+
+    Raises:
+        NotApplicable: it does not take tools that are described so, which is for TOOL-09 to say.
+    """
+    try:
+        return probe.with_tools(tools)
+    except Broken as broken:
+        raise NotApplicable(f"bind_tools does not take OpenAI's description of a tool: {broken.__cause__}") from None
+
+
 def _described() -> dict[str, Any]:
-    """A tool as OpenAI describes it, which each package takes."""
+    """A tool as OpenAI describes it, which most packages take."""
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     function = {"name": "get_weather", "description": "Tell the weather.", "parameters": schema}
     return {"type": "function", "function": function}
@@ -243,7 +255,7 @@ _BROKEN_ROUND: Final = (
     source="the checks of mockserver's wires, each with its source",
 )
 def provider_accepts_it(probe: Probe, case: Case) -> None:
-    messages, fields = _copies(case.value[0]), case.value[1]
+    messages, fields = case.value
     probe.play(scripts.PLAIN)
     has_tools = any(isinstance(message, ToolMessage) for message in messages) or case.name == "tools"
     model = probe.with_tools(scripts.TOOLS, **fields) if has_tools else probe.model(**fields)

@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
+from langchain_core.runnables.retry import RunnableRetry
 
 from mockserver import Asked, Delivery, Exchange, Fault, Refused, Turn
 
 from ..calls import LIMIT, PATIENCE
 from ..catalogue import MUST, SHOULD, Case, rule
-from ..compat import text_of
+from ..compat import misplaces_retried, text_of
 from ..drive import PROMPT, Probe
 from ..observe import joined, next_text, same_text
 from ..verdict import Broken, NotApplicable
@@ -41,8 +42,11 @@ _ON: Final = 2
 )
 def retries_are_bounded(probe: Probe, case: Case) -> None:
     retries, answer = case.value
-    if retries and probe.target.stanza.units.get("retries") == "windows":
+    unit = probe.target.stanza.units.get("retries")
+    if retries and unit == "windows":
         raise NotApplicable(f"{probe.target.label} documents its setting as a time, not as a number")
+    if not retries and unit == "at-least-one":
+        raise NotApplicable(f"{probe.target.label} refuses to be told of no retries")
     model = probe.model(**probe.target.with_settings(retries=retries))
     for method in METHODS:
         probe.play(answer)
@@ -182,6 +186,8 @@ def wrappers_keep_the_rules(probe: Probe, case: Case) -> None:
         if kind == "retry"
         else model.with_fallbacks([model])
     )
+    if what in ("invoke", "batch"):
+        _without_own_retries(probe)
     _WRAPPED[what](probe, wrapped, kind)
 
 
@@ -192,6 +198,22 @@ def _asks_twice_at_most(probe: Probe, wrapped: Runnable[Any, Any], kind: str) ->
     probe.call("invoke", PROMPT, on=wrapped).raised("HTTP 503, each time")
     if len(probe.exchanges) != 2:
         raise Broken("2 requests, where both attempts fail", f"{len(probe.exchanges)} requests")
+
+
+def _without_own_retries(probe: Probe) -> None:
+    """Leave out what counts attempts, where a model retries by itself and has no setting that keeps it from that.
+
+    Raises:
+        NotApplicable: it does.
+    """
+    if probe.target.setting("retries") and probe.target.stanza.units.get("retries") != "at-least-one":
+        return
+    probe.play(refused(503))
+    call = probe.call("invoke", PROMPT, on=frail(probe))
+    ends = call.wait(PATIENCE)
+    probe.goes_on = not ends
+    if not ends or len(probe.exchanges) > 1:
+        raise NotApplicable(f"{probe.target.label} retries by itself, and has no setting that keeps it from that")
 
 
 def _streams_on(probe: Probe, wrapped: Runnable[Any, Any], kind: str) -> None:
@@ -219,23 +241,25 @@ def _starts_no_second(probe: Probe, wrapped: Runnable[Any, Any], kind: str) -> N
 def _keeps_places(probe: Probe, wrapped: Runnable[Any, Any], kind: str) -> None:
     """Two inputs fail, one of them each time: the others' answers and its error stand where they belong."""
     probe.play(_FirstFail(refused(503), _TEXTS[_ONCE_LOST]))
-    _in_place(probe.call("batch", _TEXTS, on=wrapped).value())
+    # A retry that is not langchain-core's own is to keep places on each of its releases.
+    known = misplaces_retried() if type(wrapped) is RunnableRetry else ""
+    _in_place(probe.call("batch", _TEXTS, on=wrapped).value(), because=known)
     first = _FirstFail(refused(503), _TEXTS[_ONCE_LOST])
     probe.play(lambda asked: refused(503) if asked.text == _TEXTS[_LOST] else first(asked))
     results = probe.call("batch", _TEXTS, on=wrapped, return_exceptions=True).value()
     if not isinstance(results, list) or len(results) != len(_TEXTS) or not isinstance(results[_LOST], Exception):
         raise Broken(f"{len(_TEXTS)} results, an exception at place {_LOST}", brief(results))
-    _in_place(results, but=_LOST)
+    _in_place(results, but=_LOST, because=known)
 
 
-def _in_place(results: Any, but: int | None = None) -> None:
+def _in_place(results: Any, but: int | None = None, because: str = "") -> None:
     if not isinstance(results, list) or len(results) != len(_TEXTS):
         raise Broken(f"a list of {len(_TEXTS)} results", brief(results))
     for number, (text, result) in enumerate(zip(_TEXTS, results, strict=True)):
         if number == but:
             continue
         if not isinstance(result, BaseMessage) or text_of(result) != scripts.answer_to(text):
-            raise Broken(f"{scripts.answer_to(text)!r} at place {number}", brief(result))
+            raise Broken(f"{scripts.answer_to(text)!r} at place {number}", brief(result), because)
 
 
 _WRAPPED: Final = {

@@ -22,6 +22,8 @@ from . import scripts
 _TOKENS: Final = 64
 _LEAST: Final = 8
 """Characters of a key, at least; a shorter one may stand in other words by chance."""
+_WRITTEN: Final = (str, bytes, bool, int, float, list, tuple, set, dict, SecretStr, type(None))
+"""What a dump can hold, or name as a secret."""
 
 
 def _keys(model: BaseChatModel) -> set[str]:
@@ -128,6 +130,7 @@ def dump_and_load_agree(probe: Probe, case: Case) -> None:
         raise Broken("a model that can be loaded", f"it raised {describe_error(error)}") from error
     if type(again) is not type(model):
         raise Broken(f"a {type(model).__name__}", brief(again))
+    _check_objects(model, again)
     one, other = identity_of(model), identity_of(again)
     if different := [name for name in {**one, **other} if one.get(name) != other.get(name)]:
         name = different[0]
@@ -140,6 +143,20 @@ def dump_and_load_agree(probe: Probe, case: Case) -> None:
     sent = [_request(probe, each) for each in (model, again)]
     if sent[0] != sent[1]:
         raise Broken(f"the same request: {brief(sent[0])}", brief(sent[1]))
+
+
+def _check_objects(model: BaseChatModel, again: BaseChatModel) -> None:
+    """Whether the loaded model has what it was given.
+
+    Raises:
+        NotApplicable: it lacks an object (such as Google's credentials), which no dump can hold; where it is loaded,
+            the environment gives one.
+    """
+    fields = type(model).model_fields
+    for name in sorted(model.model_fields_set & fields.keys()):
+        value = getattr(model, name)
+        if fields[name].exclude and not isinstance(value, _WRITTEN) and getattr(again, name, None) is None:
+            raise NotApplicable(f"{name} is an object, which no dump holds")
 
 
 def _aimed(probe: Probe, model: BaseChatModel) -> dict[str, str]:

@@ -29,8 +29,8 @@ from . import scripts
     source="langchain-ai/langchain#18977, langchain-ai/langchain#27886, langchain-ai/langchain-azure#23",
 )
 def contentless_frames_pass(probe: Probe, case: Case) -> None:
-    noise = probe.wire.contentless(scripts.named(scripts.PLAIN))[case.name].frames
-    inserted = tuple(Insert(before, noise) for before in (0, 1, 2, "finish"))
+    noise = probe.wire.contentless(scripts.named(scripts.PLAIN))[case.name]
+    inserted = tuple(Insert(place, noise.before(place)) for place in (0, 1, 2, "finish"))
     probe.play(Turn(reply=scripts.PLAIN, delivery=Delivery(insert=inserted)))
     with_noise = summed(probe.stream())
     same_text(scripts.PLAIN.text, text_of(with_noise))

@@ -5,12 +5,13 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from mockserver import Delivery, Reply, Text, Turn
+from mockserver import Delivery, Reply, Text, Turn, Wire
 
+from ..calls import LIMIT
 from ..catalogue import SHOULD, Case, Form, rule
 from ..drive import PROMPT, Probe
 from ..observe import joined, next_text, same_text
-from ..verdict import Broken
+from ..verdict import Broken, NotApplicable
 
 _MANY: Final[Mapping[Form, int]] = {"sync": 10_000, "async": 4_000}
 """Pieces of a long answer. Most of the time goes into the model, so the second form reads fewer."""
@@ -33,6 +34,8 @@ def large_answers_arrive(probe: Probe, case: Case) -> None:
         probe.play(large)
         same_text(large.text, joined(probe.stream()))
         return
+    if repeats(probe.wire):
+        raise NotApplicable(f"each frame of {probe.wire.name} holds all that came before, which takes its time to read")
     growths: list[float] = []
     while len(growths) < _TRIES:
         growths.append(_growth(probe))
@@ -41,6 +44,12 @@ def large_answers_arrive(probe: Probe, case: Case) -> None:
     raise Broken(
         f"{_MANY[probe.form]} pieces in at most ×{_GROWTH} the time of their first half", f"×{min(growths):.1f}"
     )
+
+
+def repeats(wire: Wire) -> bool:
+    """Whether each frame of a wire holds the text of all frames before it."""
+    once = Reply.of("first ", "last")
+    return any(b"first " in frame.data for frame in wire.frames(once) if frame.piece == 1)
 
 
 _TRIES: Final = 3
@@ -64,6 +73,8 @@ def _growth(probe: Probe) -> float:
 
 
 _FLOOD: Final = 400
+_FLOOD_REPEATED: Final = 28
+"""Pieces of a flood of the same size where each frame holds all pieces before it."""
 _PIECE: Final = "drop " * 13_000
 _STILL: Final = 0.5
 
@@ -79,9 +90,10 @@ _STILL: Final = 0.5
     "asked",
 )
 def reading_waits_for_the_consumer(probe: Probe, case: Case) -> None:
-    probe.play(Reply(blocks=(Text((_PIECE,) * _FLOOD),)))
+    pieces = _FLOOD_REPEATED if repeats(probe.wire) else _FLOOD
+    probe.play(Reply(blocks=(Text((_PIECE,) * pieces),)))
     stream = probe.iterate("stream", PROMPT)
-    if next_text(stream) is None:
+    if next_text(stream, LIMIT) is None:
         raise Broken("a first chunk", "none")
     exchange = probe.exchange
     written = -1

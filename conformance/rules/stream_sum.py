@@ -8,7 +8,7 @@ from mockserver import Delivery, Insert, Reply, Turn, Wire
 from ..catalogue import MUST, SHOULD, Case, rule
 from ..compat import position
 from ..drive import Probe
-from ..observe import agree, finish_of, own_ids, summed, total, unasked
+from ..observe import agree, finish_of, own_ids, summed, total, unasked, untold
 from ..target import Target
 from ..verdict import Broken
 from . import scripts
@@ -33,7 +33,8 @@ def sum_equals_invoke(probe: Probe, case: Case) -> None:
     chunks = probe.stream(on=model)
     wanted = probe.invoke(on=model)
     names = (probe.name("invoke"), f"the sum of {probe.name('stream')}")
-    agree(wanted, total(chunks), names=names, but=(*unasked(probe.exchanges), *own_ids(probe.wire)))
+    but = (*unasked(probe.exchanges), *own_ids(probe.wire), *untold(probe.wire))
+    agree(wanted, total(chunks), names=names, but=but)
 
 
 @rule(
@@ -86,7 +87,7 @@ def metadata_stands_once(probe: Probe, case: Case) -> None:
     chunks = probe.stream()
     added = summed(chunks)
     word = probe.wire.finish_word(scripts.PLAIN)
-    if finish_of(added) != word:
+    if "stream" in probe.wire.tells_finish and finish_of(added) != word:
         carriers = [number for number, chunk in enumerate(chunks, 1) if finish_of(chunk)]
         raise Broken(
             repr(word), repr(finish_of(added)), because=_carried(carriers, "the finish reason"), frame="finish"

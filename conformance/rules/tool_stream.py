@@ -55,7 +55,7 @@ def _fragments(target: Target) -> list[Case]:
     sent = [frame.piece for frame in target.wire.frames(scripts.named(reply)) if frame.piece is not None]
     in_pieces = len(sent) == len(PARIS.pieces)
     found = [Case("fragments", reply)] if in_pieces else []
-    return [*found, Case("structured-output")]
+    return [*found, Case("structured-output", parsing.SCHEMA)]
 
 
 @rule(
@@ -70,7 +70,7 @@ def _fragments(target: Target) -> list[Case]:
 )
 def fragments_come_at_once(probe: Probe, case: Case) -> None:
     if case.name == "structured-output":
-        _structured_comes_at_once(probe)
+        _structured_comes_at_once(probe, case.value)
         return
     gates: dict[Point, Gate] = {number: probe.gate() for number in range(1, len(PARIS.pieces))}
     probe.play(Turn(reply=case.value, delivery=Delivery(gates=gates)))
@@ -95,10 +95,10 @@ def _goes_on(stream: Stream[Any]) -> bool:
     return call.done and not isinstance(call.value(), End)
 
 
-def _structured_comes_at_once(probe: Probe) -> None:
+def _structured_comes_at_once(probe: Probe, schema: dict[str, Any]) -> None:
     # Packages import what parses when they first need it, which may take longer than the wait below.
     probe.play(lambda asked: parsing.reply_to(probe.wire, asked))
-    probe.iterate("stream", parsing.QUESTION, on=parsing.structured(probe, parsing.SCHEMA)).rest()
+    probe.iterate("stream", parsing.QUESTION, on=parsing.structured(probe, schema)).rest()
     gate = probe.gate()
 
     def answered(asked: Asked) -> Turn:
@@ -107,7 +107,7 @@ def _structured_comes_at_once(probe: Probe) -> None:
         return Turn(reply=parsing.reply_to(probe.wire, asked), delivery=gated)
 
     probe.play(answered)
-    stream = probe.iterate("stream", parsing.QUESTION, on=parsing.structured(probe, parsing.SCHEMA))
+    stream = probe.iterate("stream", parsing.QUESTION, on=parsing.structured(probe, schema))
     came = False
     while not came and (call := stream.within()).done and not isinstance(value := call.value(), End):
         came = bool(value)

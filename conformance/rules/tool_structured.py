@@ -98,10 +98,10 @@ def methods(target: Target) -> tuple[str, ...]:
 def _cases(target: Target) -> list[Case]:
     # langchain-core's parsers lose the calls of a message that is no chunk, and so of a model that does not stream.
     hows = HOWS if target.native("_stream") else HOWS[:1]
-    spelled = [Case(f"{name}-{how}", (how, name, {})) for name in _SPELLINGS for how in hows]
-    raw = [Case(f"include-raw-{how}", (how, "pydantic", {"include_raw": True})) for how in hows]
+    spelled = [Case(f"{name}-{how}", (how, schema, {})) for name, schema in _SPELLINGS.items() for how in hows]
+    raw = [Case(f"include-raw-{how}", (how, Place, {"include_raw": True})) for how in hows]
     by_method = [
-        Case(f"by-{method.replace('_', '-')}-{how}", (how, "pydantic", {"method": method}))
+        Case(f"by-{method.replace('_', '-')}-{how}", (how, Place, {"method": method}))
         for method in methods(target)
         for how in hows
     ]
@@ -122,12 +122,12 @@ def structured_output_is_parsed(probe: Probe, case: Case) -> None:
     if case.name.startswith("unfit"):
         _tells_what_does_not_fit(probe, include_raw=case.name != "unfit")
         return
-    how, spelling, kwargs = case.value
+    how, schema, kwargs = case.value
     probe.play(lambda asked: reply_to(probe.wire, asked))
-    found = _asked(probe, how, structured(probe, _SPELLINGS[spelling], **kwargs))
+    found = _asked(probe, how, structured(probe, schema, **kwargs))
     if kwargs.get("include_raw"):
         found = _parsed(found)
-    wanted = Place(**PLACE) if spelling == "pydantic" else PLACE
+    wanted = Place(**PLACE) if schema is Place else PLACE
     if type(found) is not type(wanted) or found != wanted:
         raise Broken(repr(wanted), f"{type(found).__name__} {brief(found)}")
 

@@ -1,5 +1,6 @@
 """Classes, factories and instances as users have them, for `resolve` to find by their specs."""
 
+import sys
 from typing import Any
 
 import httpx
@@ -156,6 +157,12 @@ def lost_factory(url: str) -> BaseChatModel:
 
 def takes_nothing() -> BaseChatModel:
     raise NotImplementedError
+
+
+def read_by_botocore(url: str) -> BaseChatModel:
+    """Has the loader by which its client would find AWS's services."""
+    session: Any = sys.modules["botocore.session"]
+    return Speaking(endpoint=url, metadata={"loader": session.create_loader("data")})
 
 
 def needs_more(url: str, tenant: str) -> BaseChatModel:

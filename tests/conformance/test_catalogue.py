@@ -2,10 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from langchain_core.messages import BaseMessage
+from langchain_core.tools import BaseTool
 
 from conformance.catalogue import MUST, Rule, rule, rules
 from conformance.item import items
@@ -91,6 +94,28 @@ def test_cases_are_well_formed(spec: str) -> None:
         assert all(case.name for case in cases) or len(cases) == 1, each.id
         assert all(case.level in (None, "SHOULD", "INFO") for case in cases), each.id
         assert all(case.why for case in cases if case.level), each.id
+
+
+def parts(value: Any) -> Iterator[Any]:
+    """A value and all that it holds, down to dataclasses."""
+    yield value
+    if isinstance(value, BaseMessage):
+        yield from parts(vars(value))
+    elif isinstance(value, dict | list | tuple):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from parts(each)
+
+
+@EACH_WIRE
+def test_fresh_cases_share_nothing_that_can_change(spec: str) -> None:
+    """What a fresh case holds is equal to what the case holds, and its own."""
+    for each in rules().values():
+        for case in each.cases(resolved(spec)):
+            value = case.fresh().value
+            assert repr(value) == repr(case.value), each.id
+            shared = {id(part) for part in parts(value)} & {id(part) for part in parts(case.value)}
+            kept = [part for part in parts(value) if id(part) in shared and not isinstance(part, type)]
+            assert not any(isinstance(part, dict | list | BaseMessage | BaseTool) and part for part in kept), each.id
 
 
 @EACH_WIRE

@@ -1,19 +1,23 @@
 """What becomes of an item, and why."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from langchain_core.messages import BaseMessage
 
 from conformance.bench import Bench, Benches
 from conformance.build import TargetError
 from conformance.catalogue import INFO, MUST, SHOULD, Case, Form, Level, Rule
 from conformance.drive import Probe
 from conformance.integrations import Stanza
-from conformance.item import Item
+from conformance.item import Item, items
 from conformance.judge import Judge, judge
 from conformance.verdict import Broken, NotApplicable, Result
 from mockserver import Asked, Gate, Reply
+from tests.broken.judging import STANZAS, target_of
+from tests.reference import ReferenceChat
 
 from .helpers import LIMIT, Told, holds, item, post, rule, target
 
@@ -125,6 +129,20 @@ def test_a_defect_of_the_server(benches: Benches, after: Any) -> None:
     assert text.endswith("ZeroDivisionError: a slip in a script\n")
 
 
+@pytest.mark.parametrize("after", [holds, breaks, is_wrong])
+def test_what_the_wire_cannot_say(benches: Benches, after: Any) -> None:
+    """A script that the provider's protocol has no place for is not the model's to answer, nor a slip of ours."""
+
+    def check(probe: Probe, case: Case) -> None:
+        probe.play(Reply.of("a", finish_reason="pause"))
+        assert post(probe.server.url).status_code == 500
+        after(probe, case)
+
+    result = judge(item(rule(check)), benches)
+    assert result.verdict == "not applicable"
+    assert result.reason.startswith("openai-chat has no finish reason 'pause'")
+
+
 def test_a_model_that_cannot_be_built_for_a_rule(benches: Benches) -> None:
     """Constructor arguments of a rule that the model does not take are the model's failure."""
     result = judge(item(rule(cannot_be_built)), benches)
@@ -185,6 +203,32 @@ def test_facts_that_are_not_there_are_left_out(benches: Benches) -> None:
 def test_names_of_items(form: Form, case: str, name: str) -> None:
     """Rule, form and case."""
     assert item(rule(), form=form, case=Case(case)).name == name
+
+
+class EmptiesWhatItIsGiven(ReferenceChat):
+    """Leaves nothing of the messages that it has sent, and of the mappings that it has bound."""
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
+        bound = super().bind_tools(copy.deepcopy(tools), **kwargs)
+        for tool in tools:
+            if isinstance(tool, dict):
+                tool["function"].clear()
+        return bound
+
+    def _body(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Any:
+        body = copy.deepcopy(super()._body(messages, *args, **kwargs))
+        for message in messages:
+            message.content = ""
+        return body
+
+
+@pytest.mark.parametrize("chosen", ["TOOL-09-sync-mapping", "TOOL-09-async-mapping", "INVOKE-07-sync-prompt-value"])
+def test_what_a_model_does_to_a_case_reaches_no_other_item(benches: Benches, chosen: str) -> None:
+    """An item has the same verdict when it is judged again, by the same cases."""
+    spec = f"{__name__}:EmptiesWhatItIsGiven"
+    on = target_of(spec, stanzas={spec: STANZAS["tests.reference:ReferenceChat"]})
+    [judged] = [each for each in items(on) if each.name == chosen]
+    assert [judge(judged, benches).verdict for _ in range(2)] == ["passed", "passed"]
 
 
 class Judged:

@@ -16,10 +16,11 @@ from conformance.observe import (
     reasoning_of,
     summed,
     unasked,
+    untold,
     usage_of,
 )
 from conformance.verdict import Broken
-from mockserver import Exchange
+from mockserver import WIRES, Exchange
 from mockserver.wires import Asked
 
 from .helpers import COUNTED, call, exchange, usage
@@ -149,6 +150,7 @@ def test_content_is_told_by_type(content: Any, told: list[tuple[str, str]]) -> N
         (AIMessage(content=[{"type": "reasoning", "summary": [{"text": "a"}], "content": [{"text": "b"}]}]), "ab"),
         (AIMessage(content=[{"type": "reasoning_content", "reasoning_content": {"text": "a"}}]), "a"),
         (AIMessage(content="x", additional_kwargs={"reasoning_content": "a"}), "a"),
+        (AIMessage(content="x", additional_kwargs={"thinking_content": "a"}), "a"),
         (AIMessage(content="x", additional_kwargs={"reasoning": {"summary": [{"text": "a"}]}}), "a"),
         (AIMessage(content="x", additional_kwargs={"reasoning": None}), ""),
     ],
@@ -222,3 +224,18 @@ def test_what_a_stream_was_not_asked_for(exchanges: list[Exchange], but: tuple[s
 def test_ids_of_runs(id: str, *, is_one: bool) -> None:
     """langchain-core's own ids are told from the provider's by how they begin."""
     assert is_run_id(id) is is_one
+
+
+@pytest.mark.parametrize(
+    ("wire", "but"),
+    [
+        ("openai-chat", ()),
+        ("oci", ("model name",)),
+        ("snowflake", ("finish reason",)),
+        ("cloudflare", ()),
+        ("cohere-chat", ()),
+    ],
+)
+def test_what_streams_of_a_wire_do_not_tell(wire: str, but: tuple[str, ...]) -> None:
+    """Though its whole answers do; what neither tells is equal anyway."""
+    assert untold(WIRES[wire]) == but

@@ -18,7 +18,7 @@ from conformance.catalogue import Case, Form, rules
 from conformance.drive import Probe
 from conformance.integrations import Stanza
 from conformance.item import Item
-from conformance.rules import replay
+from conformance.rules import replay_shown
 from conformance.target import Target
 from conformance.verdict import Broken, NotApplicable
 from mockserver import (
@@ -393,7 +393,7 @@ RICH: Final = Reply(
 def test_all_that_is_dropped_is_listed() -> None:
     """Each kind of content, and what the decoder does not know, unless its name stands in the message."""
     bare = AIMessage(content="It is ", usage_metadata={"input_tokens": 20, "output_tokens": 9, "total_tokens": 29})
-    assert list(replay._not_shown(RICH, bare, ["It is "])) == [
+    assert list(replay_shown._not_shown(RICH, bare, ["It is "])) == [
         "the signature of reasoning",
         "citation of https://a.example",
         "citation of so it is",
@@ -406,7 +406,7 @@ def test_all_that_is_dropped_is_listed() -> None:
         "cache_read tokens (8)",
         "reasoning tokens (5)",
     ]
-    assert list(replay._not_shown(THOUGHTFUL, AIMessage(content="Both"), ["Both"])) == [
+    assert list(replay_shown._not_shown(THOUGHTFUL, AIMessage(content="Both"), ["Both"])) == [
         "reasoning (14 characters)",
         "usage",
     ]
@@ -421,8 +421,11 @@ def test_all_that_is_dropped_is_listed() -> None:
             "output_token_details": {"reasoning": 5},
         },
     )
-    assert list(replay._not_shown(RICH, counted, texts)) == []
-    assert list(replay._not_known(["chunk key 'a'", "key 'b' of 'c'", "odd"], ["a", "b"])) == ["key 'b' of 'c'", "odd"]
+    assert list(replay_shown._not_shown(RICH, counted, texts)) == []
+    assert list(replay_shown._not_known(["chunk key 'a'", "key 'b' of 'c'", "odd"], ["a", "b"])) == [
+        "key 'b' of 'c'",
+        "odd",
+    ]
 
 
 def test_what_is_dropped_is_told(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from conformance.bench import Bench
 from conformance.catalogue import Case, rules
 from conformance.observe import leaves
-from conformance.rules import replay
+from conformance.rules import replay_shown
 from conformance.verdict import Broken, NotApplicable
 from mockserver import WIRES, Reply, ServerToolCall, ServerToolResult, ToolCall
 from mockserver.cassettes.interaction import Interaction
@@ -77,7 +77,7 @@ def test_ids_of_the_package_may_differ_each_time(bench: Bench, id: str, form: An
 def test_a_call_of_the_providers_tool_and_its_id(args: str, texts: list[str], lost: list[str]) -> None:
     """One may be there without the other."""
     reply = Reply(blocks=(ServerToolCall((args,), id="srv_1", name="run"),))
-    assert list(replay._not_shown(replace(reply, usage=None), AIMessage(content=""), texts)) == lost
+    assert list(replay_shown._not_shown(replace(reply, usage=None), AIMessage(content=""), texts)) == lost
 
 
 def test_an_id_that_was_not_recorded_cannot_be_lost(bench: Bench) -> None:
@@ -104,10 +104,10 @@ def _gemini(body: bytes) -> Interaction:
 def test_names_in_another_spelling_are_the_same() -> None:
     """`searchEntryPoint` of a provider is `search_entry_point` in its SDK."""
     unknown = ["grounding key 'searchEntryPoint'", "grounding key 'fileStore'"]
-    assert list(replay._not_known(unknown, ["search_entry_point", "file"])) == ["grounding key 'fileStore'"]
+    assert list(replay_shown._not_known(unknown, ["search_entry_point", "file"])) == ["grounding key 'fileStore'"]
     result = ServerToolResult(call_id="srv_1", kind="toolResponse", output='{"toolType": "FILE_SEARCH"}')
-    assert replay._has_result(result, ["file_search"])
-    assert not replay._has_result(result, ["web_search"])
+    assert replay_shown._has_result(result, ["file_search"])
+    assert not replay_shown._has_result(result, ["web_search"])
 
 
 def test_what_a_message_holds() -> None:

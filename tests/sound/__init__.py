@@ -36,6 +36,13 @@ def _sound(name: str, what: str, *lacks: str, slow: bool = False) -> SoundModel:
     return SoundModel(spec=f"{__name__}.{name}", what=what, lacks=lacks, slow=slow)
 
 
+def _wrapped(name: str, what: str, *known: str) -> SoundModel:
+    """The reference in a wrapper of langchain-core, which does not close the stream in it (docs/findings.md)."""
+    return SoundModel(
+        spec=f"{__name__}.wrapped:{name}", what=what, known=frozenset(known), perhaps=frozenset({"CANCEL-04"})
+    )
+
+
 def _released(spec: str, what: str, known: frozenset[str], *also: str, **kwargs: Any) -> SoundModel:
     return SoundModel(spec=spec, what=what, kwargs=kwargs, known=known.union(also), released=True)
 
@@ -52,6 +59,11 @@ SOUND: Final = (
     _sound("chunks:MergesPieces", "It gives the pieces that arrive together in one chunk.", slow=True),
     _sound("chunks:EmptyChunks", "It gives an empty chunk before each chunk."),
     _sound("chunks:HalvesPieces", "It gives each piece of text in two chunks."),
+    SoundModel(
+        spec="tests.sound.chunks:GivesCallsWhole",
+        what="It gives each call whole and without an index.",
+        known=frozenset({"TOOL-12"}),
+    ),
     _sound("chunks:NamesNoIds", "It leaves ids to langchain-core."),
     _sound("chunks:MakesItsIds", "It makes an id of its own for each call."),
     _sound("chunks:CountsInParts", "It counts the prompt and the answer in two chunks."),
@@ -75,6 +87,14 @@ SOUND: Final = (
     ),
     _sound("calls:asks_another", "It asks another model, and is made by a factory."),
     _sound("calls:made_by_a_factory", "It is made by a factory."),
+    _wrapped("bound", "It has arguments bound to it."),
+    _wrapped("with_tools", "It has a tool bound to it."),
+    _wrapped("with_retry", "It is asked again by langchain-core."),
+    _wrapped("with_fallbacks", "It has another model to fall back on.", "DEFAULT-04", "TOOL-11", "TOOL-12"),
+    _wrapped("with_fields", "It has a configurable field."),
+    _wrapped("with_alternatives", "It has a configurable alternative."),
+    _sound("wrapped:parrot", "It is an object with the methods of a chat model."),
+    _sound("wrapped:owl", "It is an object that has `invoke` alone."),
     _released("langchain_openai:ChatOpenAI", "As released.", _OPENAI, "REPLAY-04"),
     _released("langchain_openai:ChatOpenAI", "As released, for Responses.", _RESPONSES, use_responses_api=True),
     _released("langchain_openai:ChatOpenAI", "With standard blocks.", _OPENAI, "REPLAY-04", output_version="v1"),

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk
 
 from ..reference import ReferenceChat
@@ -74,6 +75,24 @@ class HalvesPieces(_Remakes):
             yield ChatGenerationChunk(message=AIMessageChunk(content=text[:half], id=id))
         chunk.message.content = text[half:]
         yield ChatGenerationChunk(message=chunk.message, generation_info=chunk.generation_info)
+
+
+class GivesCallsWhole(_Remakes):
+    """Gives each call whole, in a chunk of its own and without an index, once the answer is complete."""
+
+    def _remade(self, chunk: ChatGenerationChunk, call: dict[str, Any]) -> Iterator[ChatGenerationChunk]:
+        message = chunk.message
+        assert isinstance(message, AIMessageChunk)
+        for fragment in message.tool_call_chunks:
+            held = call.setdefault(str(fragment["index"]), AIMessageChunk(content="", id=message.id))
+            call[str(fragment["index"])] = held + AIMessageChunk(content="", tool_call_chunks=[fragment])
+        if chunk.generation_info:
+            for held in call.values():
+                [whole] = held.tool_call_chunks
+                bare = tool_call_chunk(name=whole["name"], args=whole["args"], id=whole["id"])
+                yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=[bare], id=message.id))
+        if not message.tool_call_chunks:
+            yield chunk
 
 
 class NamesNoIds(_Remakes):
