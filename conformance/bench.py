@@ -8,9 +8,10 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from contextlib import ExitStack
 from typing import Any, Final, TypeVar
 
-import mockserver
+from .tls import serving
 
 T = TypeVar("T")
 
@@ -50,10 +51,12 @@ class Loop(threading.Thread):
 
 
 class Bench:
-    """A server and, from the first async item on, a loop."""
+    """A server and, from the first async item on, a loop. `tls`: whether the server speaks TLS, and nothing else."""
 
-    def __init__(self) -> None:
-        self.server = mockserver.serve().__enter__()
+    def __init__(self, *, tls: bool = False) -> None:
+        self.tls = tls
+        self._running = ExitStack()
+        self.server = self._running.enter_context(serving(tls=tls))
         self._loop: Loop | None = None
 
     @property
@@ -71,7 +74,7 @@ class Bench:
     def close(self) -> None:
         if self._loop:
             self._loop.stop()
-        self.server.__exit__(None, None, None)
+        self._running.close()
 
 
 class Benches:
@@ -80,10 +83,10 @@ class Benches:
     def __init__(self) -> None:
         self._bench: Bench | None = None
 
-    def take(self, *, alone: bool = False) -> Bench:
-        if alone or self._bench is None:
+    def take(self, *, alone: bool = False, tls: bool = False) -> Bench:
+        if alone or self._bench is None or self._bench.tls != tls:
             self.close()
-            self._bench = Bench()
+            self._bench = Bench(tls=tls)
         return self._bench
 
     def give_back(self, bench: Bench, *, clean: bool) -> None:

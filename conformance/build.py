@@ -2,23 +2,32 @@
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NoReturn
+from functools import cache
+from typing import Any, NoReturn, cast
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import Runnable
 
 from .integrations import Stanza, StanzaError, environment, example
 from .wording import describe_error
+from .wrapped import can_be_asked, models_in, with_models
 
 
 class TargetError(Exception):
     """A `--chat-model` that cannot be used; the text says what to change."""
 
 
+class Unsettable(TargetError):
+    """An argument that a factory does not take and that cannot be set on what it gives."""
+
+
 def from_class(spec: str, found: type[BaseChatModel], stanza: Stanza) -> Callable[..., BaseChatModel]:
     def make(url: str, **fields: Any) -> BaseChatModel:
-        with environment(stanza.environment(url)):
+        with environment(stanza.environment(url)), _services_read_once():
             given = _by_field(found, _arguments(spec, stanza, url)) | _by_field(found, fields)
             try:
                 return _ready(found(**_by_alias(found, given)), stanza)
@@ -26,6 +35,30 @@ def from_class(spec: str, found: type[BaseChatModel], stanza: Stanza) -> Callabl
                 raise TargetError(_unbuilt(spec, found, given, stanza, error)) from None
 
     return make
+
+
+@contextmanager
+def _services_read_once() -> Iterator[None]:
+    """Let the sessions of botocore that are made meanwhile share what they read.
+
+    Each reads the descriptions of AWS's services from disk anew, which takes 0.1 s of CPU, longer than most rules.
+    """
+    session: Any = sys.modules.get("botocore.session")
+    if not hasattr(session, "create_loader"):
+        yield
+        return
+    create_loader = inspect.unwrap(session.create_loader)
+    session.create_loader = _kept(create_loader)
+    try:
+        yield
+    finally:
+        session.create_loader = create_loader
+
+
+@cache
+def _kept(create_loader: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which gives the same again for the same arguments."""
+    return cache(create_loader)
 
 
 def _arguments(spec: str, stanza: Stanza, url: str) -> dict[str, Any]:
@@ -70,20 +103,45 @@ def from_factory(spec: str, found: Callable[..., Any], stanza: Stanza) -> Callab
 
     def make(url: str, **fields: Any) -> BaseChatModel:
         accepted = _accepted(found, fields)
-        with environment(stanza.environment(url)):
+        with environment(stanza.environment(url)), _services_read_once():
             arguments = {**_arguments(spec, stanza, url), **accepted}
             try:
                 model = found(url, **arguments)
             except Exception as error:
                 raise TargetError(f"{spec} (called with the server's URL) fails with {describe_error(error)}") from None
-        if not isinstance(model, BaseChatModel):
-            raise TargetError(f"{spec} gives {type(model).__name__}, which is no BaseChatModel")
         rest = {name: value for name, value in fields.items() if name not in accepted}
-        for name, value in _by_field(type(model), rest).items():
-            if name not in type(model).model_fields:
-                raise TargetError(f"{spec} does not take {name!r}, and {type(model).__name__} has no such field")
-            setattr(model, name, value)
-        return model
+        return _with_fields(spec, model, rest)
+
+    return make
+
+
+def _with_fields(spec: str, model: Any, fields: Mapping[str, Any]) -> BaseChatModel:
+    """What a factory gave, with fields set on it.
+
+    Raises:
+        TargetError: it is no chat model, nor anything like it.
+        Unsettable: it has no such field.
+    """
+    if not isinstance(model, BaseChatModel):
+        if not can_be_asked(model):
+            raise TargetError(f"{spec} gives {type(model).__name__}, which is no chat model: it has no invoke")
+        for name in fields:
+            kind = type(model).__name__
+            raise Unsettable(f"{spec} does not take {name!r}, which cannot be set on the {kind} that it gives")
+        return cast("BaseChatModel", model)  # rules call it as one, where it has what they call
+    for name, value in _by_field(type(model), fields).items():
+        if name not in type(model).model_fields:
+            raise Unsettable(f"{spec} does not take {name!r}, and {type(model).__name__} has no such field")
+        setattr(model, name, value)
+    return model
+
+
+def from_wrapped(spec: str, found: Runnable[Any, Any], build: Callable[[BaseChatModel], Callable[..., Any]]) -> Any:
+    """A wrapper is built anew around models that are; `build` gives what builds one like a model in it."""
+    makes = {id(each): build(each) for each in models_in(found)}
+
+    def make(url: str, **fields: Any) -> Any:
+        return with_models(found, lambda model: makes[id(model)](url, **fields))
 
     return make
 
@@ -107,14 +165,21 @@ def _by_alias(found: type[BaseChatModel], arguments: Mapping[str, Any]) -> dict[
     return {(fields[name].alias or name) if name in fields else name: value for name, value in arguments.items()}
 
 
-def no_stanza(spec: str, found: type[BaseChatModel]) -> NoReturn:
+def no_stanza(spec: str, found: type[BaseChatModel], tried: str) -> NoReturn:
+    """Tell which stanza is to be written; `tried`: what came of guessing it."""
     raise TargetError(
-        f"{spec}: no stanza says how {found.__name__} is aimed at a local server; "
-        f"add one to pyproject.toml, such as\n\n{example(spec, _guessed(found))}\n"
+        f"{spec}: no stanza says how {found.__name__} is aimed at a local server, and its fields do not tell "
+        f"({tried.removeprefix(f'TargetError: {spec} ').partition('. Give it')[0]}); "
+        f"add one to pyproject.toml, such as\n\n{example(spec, _usual(found))}\n"
     )
 
 
-def _guessed(found: type[BaseChatModel]) -> dict[str, str]:
+def pinned(spec: str, stanza: Stanza) -> str:
+    """The stanza as it stands in `pyproject.toml`."""
+    return example(spec, {name: _toml(value) for name, value in stanza.kwargs.items()}, stanza.wire)
+
+
+def _usual(found: type[BaseChatModel]) -> dict[str, str]:
     """Constructor arguments by what they are usually called, with what a stanza would give them."""
     usual = {
         "model": '"some-model"', "model_name": '"some-model"', "api_key": '"{key}"', "base_url": '"{url}/v1"',

@@ -19,9 +19,11 @@ import mockserver
 from mockserver import Exchange, Gate, Reply, Turn
 
 from .bench import Bench
+from .build import Unsettable
 from .calls import Call, LoopHand, Stream, ThreadHand, carry, start_thread, started
-from .verdict import Broken
+from .verdict import Broken, NotApplicable
 from .wording import brief, describe_error
+from .wrapped import has, not_taken
 
 if TYPE_CHECKING:
     from .catalogue import Form
@@ -83,8 +85,32 @@ class Probe:
         """The model under test, aimed at the server; `fields` are set on it. One instance for the same fields."""
         key = repr(sorted(fields.items()))
         if key not in self._models:
-            self._models[key] = self.target.build(self.server.url, **fields)
+            try:
+                self._models[key] = self.target.build(self.server.url, **fields)
+            except Unsettable as error:
+                raise NotApplicable(str(error)) from None
         return self._models[key]
+
+    def having(self, method: str, model: Any) -> Any:
+        """The model, which has this method.
+
+        Raises:
+            NotApplicable: it is wrapped in something that does not.
+        """
+        wrapper = self.target.wrapper
+        if wrapper and not has(model, method):
+            raise NotApplicable(f"{self.target.label} gives {wrapper.kind}, which has no {method}")
+        return model
+
+    def _check_taken(self, model: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Nothing of an object that has fewer parameters than a model's methods have.
+
+        Raises:
+            NotApplicable: it does not take the arguments.
+        """
+        wrapper = self.target.wrapper
+        if wrapper and not wrapper.is_runnable and (reason := not_taken(getattr(model, name), args, kwargs)):
+            raise NotApplicable(f"{self.target.label} gives {wrapper.kind}, whose {name} takes less: {reason}")
 
     def speak(self, family: str) -> None:
         """Build the model from now on so that it speaks the wire of this family."""
@@ -103,7 +129,9 @@ class Probe:
     def call(self, method: str, *args: Any, on: Any = None, **kwargs: Any) -> "Call[Any]":
         """Start a method that gives one value; `on` is another runnable than the model under test."""
         name = self.name(method)
-        bound = getattr(on if on is not None else self.model(), name)
+        model = self.having(name, on if on is not None else self.model())
+        self._check_taken(model, name, args, kwargs)
+        bound = getattr(model, name)
         return self.run(name, lambda: bound(*args, **kwargs))
 
     def run(self, name: str, work: Callable[[], Any]) -> "Call[Any]":
@@ -133,7 +161,9 @@ class Probe:
     def iterate(self, method: str, *args: Any, on: Any = None, **kwargs: Any) -> Stream[Any]:
         """Start a method that gives an iterator; nothing runs before the first item is asked for."""
         name = self.name(method)
-        model = on if on is not None else self.model()
+        model = self.having(name, on if on is not None else self.model())
+
+        self._check_taken(model, name, args, kwargs)
 
         def make() -> Any:
             return getattr(model, name)(*args, **kwargs)
@@ -144,8 +174,9 @@ class Probe:
 
     def with_tools(self, tools: Sequence[BaseTool | dict[str, Any]], **fields: Any) -> Runnable[Any, Any]:
         """The model, with `fields` set on it, with tools bound."""
+        model: BaseChatModel = self.having("bind_tools", self.model(**fields))
         try:
-            return self.model(**fields).bind_tools(tools)
+            return model.bind_tools(tools)
         except Exception as error:
             raise Broken("bind_tools takes tools", f"it raised {describe_error(error)}") from error
 

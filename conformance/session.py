@@ -1,30 +1,27 @@
 """The pytest plugin's other half: collects the rules as items, runs them, and sums up."""
 
 import difflib
-import fnmatch
-import json
+import gc
 import os
-import sys
+import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from mockserver import CassetteError, MockServerError
-
-from . import cassettes, wording
+from . import wording
 from .baseline import Baseline, BaselineError, Change, load
 from .bench import Benches
-from .build import TargetError
 from .choice import Choice, ChoiceError, words
-from .integrations import StanzaError, of_project
 from .item import Item, items
 from .judge import Judge
+from .named import HIDDEN as HIDDEN
+from .named import hidden as hidden
+from .named import targets as targets
+from .report_items import properties
 from .summary import Summary
-from .target import Target, resolve
+from .target import Target
 from .terms import Terms
 from .verdict import RED, Result
 
@@ -34,8 +31,6 @@ REPLAY: Final = "REPLAY"
 """The area of the rules that are all that runs on chosen cassettes."""
 _TOLD: Final = f"Captured {ROOT} call"
 """The section of a report that holds the text of a SHOULD; pytest adds what the model printed after it."""
-HIDDEN: Final = ("*_PROXY", "*_proxy", "LANGCHAIN_*", "LANGSMITH_*")
-"""Environment that would change what a model sends and where to; hidden while items run."""
 WARNINGS: Final = (
     # What a model warns of is shown; whether a warning is an error is for the user's own tests to say.
     "default",
@@ -53,43 +48,7 @@ _TOLD_OF: Final = ("warned", "known", "new")
 _SHORT: Final = {"warned": "w", "blocked": "b", "known": "k", "new": "n", "stale": "S", "harness error": "E"}
 """The verdicts that pytest has no outcome for, and their letters."""
 
-_CERTIFICATES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")
-"""Where httpx, requests and botocore look for certificates."""
-_CERTIFICATE: Final = Path(__file__).with_name("certificate.pem")
-
-_TARGETS: Final = pytest.StashKey[tuple[Target, ...]]()
 _TERMS: Final = pytest.StashKey[Terms]()
-
-
-def targets(config: pytest.Config) -> tuple[Target, ...]:
-    """The models that the command line names.
-
-    Raises:
-        pytest.UsageError: one of them cannot be used.
-    """
-    if _TARGETS not in config.stash:
-        config.stash[_TARGETS] = _resolve(config)
-    return config.stash[_TARGETS]
-
-
-def _resolve(config: pytest.Config) -> tuple[Target, ...]:
-    folder = Path(config.invocation_params.dir)
-    if str(folder) not in sys.path:
-        # As `python -m` does; so a model that is written in the user's own folder is found.
-        sys.path.insert(0, str(folder))
-    specs = list(dict.fromkeys(config.getoption("--chat-model")))
-    kwargs = _kwargs(config.getoption("--chat-model-kwargs"))
-    try:
-        stanzas = of_project(folder)
-        with hidden(HIDDEN):
-            found = [resolve(spec, kwargs, stanzas) for spec in specs]
-    except (StanzaError, TargetError, MockServerError) as error:
-        raise pytest.UsageError(str(error)) from None
-    if paths := config.getoption("--cassette"):
-        played = replace(_cassettes(folder, paths), chosen=True)
-        found = [replace(each, cassettes=played) for each in found]
-    labels = [each.label for each in found]
-    return tuple(_renamed(each) if labels.count(each.label) > 1 else each for each in found)
 
 
 def _chosen(config: pytest.Config) -> Choice:
@@ -117,46 +76,6 @@ def _terms(config: pytest.Config) -> Terms:
     except BaselineError as error:
         raise pytest.UsageError(f"--conformance-baseline: {error}") from None
     return Terms(baseline, config.getoption("--conformance-rules"), updating)
-
-
-def _renamed(target: Target) -> Target:
-    """Two models of one name are told apart by their modules."""
-    return replace(target, label=target.spec.replace(":", "."))
-
-
-def _cassettes(folder: Path, paths: Sequence[str]) -> cassettes.Cassettes:
-    try:
-        return cassettes.load([folder / path for path in paths])
-    except CassetteError as error:
-        raise pytest.UsageError("\n".join(f"--cassette: {line}" for line in str(error).splitlines())) from None
-
-
-def _kwargs(text: str | None) -> dict[str, Any]:
-    if text is None:
-        return {}
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise pytest.UsageError(f"--chat-model-kwargs is a JSON object, not {text!r}: {error}") from None
-    if not isinstance(value, dict):
-        raise pytest.UsageError(f'--chat-model-kwargs is a JSON object such as {{"temperature": 0}}, not {text!r}')
-    return value
-
-
-@contextmanager
-def hidden(patterns: Sequence[str]) -> Iterator[None]:
-    """Environment variables that match are not set meanwhile, and clients have one certificate to load.
-
-    The server speaks HTTP on loopback, and yet each client loads all certificates of the machine when it is made, which
-    takes longer than a call.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
-                patch.delenv(name)
-        for name in _CERTIFICATES:
-            patch.setenv(name, str(_CERTIFICATE))
-        yield
 
 
 class Session:
@@ -218,6 +137,7 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        _leave_nothing(_benches(self._config))
         if self._terms.updating and not hasattr(self._config, "workerinput"):
             try:
                 self._change = self._terms.write([target.label for target in self._targets])
@@ -228,7 +148,8 @@ class Session:
     def pytest_report_header(self) -> list[str]:
         played = self._targets[0].cassettes
         cassettes = [f"cassettes: {played.count} recorded interactions"] if played.chosen else []
-        return [*(self._summary.header(target) for target in self._targets), *cassettes]
+        guessed = [f"{wording.GUESSED}\n{target.guessed}" for target in self._targets if target.guessed]
+        return [*(self._summary.header(target) for target in self._targets), *guessed, *cassettes]
 
     def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         if self._config.get_verbosity() > 0:
@@ -244,11 +165,20 @@ class Session:
         if self._change:
             terminalreporter.line(wording.change(self._config.getoption("--conformance-baseline"), self._change))
 
-    def pytest_unconfigure(self) -> None:
-        _benches(self._config).close()
-
 
 _BENCHES: Final = pytest.StashKey[Benches]()
+
+
+def _leave_nothing(benches: Benches) -> None:
+    """Close the last bench, and collect what models left in its loop.
+
+    Models cannot be closed: their async clients keep idle connections in a loop that ends, and warn of it when they
+    are collected. Within items such warnings are ignored; after them `-W error` would make errors of them.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        benches.close()
+        gc.collect()
 
 
 _JUDGE: Final = pytest.StashKey[Judge]()
@@ -327,7 +257,7 @@ class RuleItem(pytest.Item):
         with hidden((*HIDDEN, *self._item.target.stanza.clear_env)):
             result = _judge(self.config).result(self._item)
         result = self._result = self.config.stash[_TERMS].settled(self._item, result)
-        self.user_properties.append(("verdict", result.verdict))
+        self.user_properties += [("verdict", result.verdict), *properties(result)]
         if result.verdict == "passed" and result.reason:
             self.user_properties.append(("note", result.reason))
         if result.verdict in ("not applicable", "blocked"):

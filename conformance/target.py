@@ -6,19 +6,26 @@ import importlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, get_args
+from functools import partial
+from types import FunctionType
+from typing import Any, get_args
 
 from langchain_core.language_models import BaseChatModel
 
 import mockserver
-from mockserver import WIRES, Reasoning, Reply, Text, Unencodable, Wire
+from mockserver import WIRES, Reply, Wire
 
 from . import compat
-from .build import TargetError, from_class, from_factory, from_instance, no_stanza
+from .build import TargetError, from_class, from_factory, from_instance, from_wrapped, no_stanza, pinned
 from .cassettes import Cassettes, own_cassettes
 from .catalogue import Form
-from .integrations import SETTINGS, UNITS, Stanza, environment, shipped
+from .guessing import Make, guessed
+from .integrations import SETTINGS, UNITS, Stanza, environment, known
+from .loopback import unnoted
+from .needs import lacking
+from .tls import serving, trusted
 from .wording import describe_error
+from .wrapped import Wrapper, can_be_asked, models_in, wrapper_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +41,9 @@ class Target:
         extra: constructor arguments of the user's.
         cassettes: the recordings that it is tried on.
         profile: what the model's profile says that it can do.
+        guessed: the stanza to pin, where it was guessed.
+        wrapper: what the model is wrapped in; `model_class` is then the class of the model inside, or `BaseChatModel`
+            where none can be seen.
     """
 
     spec: str
@@ -45,6 +55,8 @@ class Target:
     extra: Mapping[str, Any] = field(default_factory=dict)
     cassettes: Cassettes = field(default_factory=own_cassettes)
     profile: Mapping[str, Any] = field(default_factory=dict)
+    guessed: str = ""
+    wrapper: Wrapper | None = None
 
     @property
     def families(self) -> Mapping[str, str]:
@@ -113,12 +125,14 @@ class Target:
         found: list[Any] = []
         for kwargs, env in ((given, stanza.env), (unaimed, stanza.lasting)):
             make = from_class(self.spec, self.model_class, replace(stanza, kwargs=kwargs, env=env))
-            with contextlib.suppress(TargetError):
+            with contextlib.suppress(TargetError), unnoted():
                 found.append(getattr(make(url), self.setting(name) or name, None))
         return found
 
     def native(self, method: str) -> bool:
         """Whether the class implements `_stream`, `_astream`, `_agenerate` itself."""
+        if self.wrapper and (not self.wrapper.has_model or method == "bind_tools"):
+            return self.wrapper.implements(method)
         return compat.is_native(self.model_class, method)
 
     def streams(self, form: Form) -> bool:
@@ -127,117 +141,7 @@ class Target:
 
     def lacks(self, need: str, form: Form) -> str | None:
         """Why a rule that needs this cannot run, or `None` where it can."""
-        if need in self.stanza.lacks:
-            return f"{self.label} does not claim {need!r}"
-        if need in PROFILED and self.profile.get(PROFILED[need]) is False:
-            return f"the profile of {self.label} says that {PROFILED[need]} is False"
-        return _NEEDS[need](self, form)
-
-
-PROFILED: Final[Mapping[str, str]] = {"tools": "tool_calling", "images": "image_inputs"}
-"""The capabilities that a profile can deny, and what it calls them. What it says of reasoning and of structured output
-is of the provider's model, and not of what the class reads and offers."""
-
-
-def _core(*least: int) -> Callable[[Target, Form], str | None]:
-    def need(self: Target, form: Form) -> str | None:
-        wanted = ".".join(map(str, least))
-        return None if least <= compat.CORE_VERSION else f"needs langchain-core {wanted}, and this is {compat.CORE}"
-
-    return need
-
-
-def _stream(self: Target, form: Form) -> str | None:
-    if self.streams(form):
-        return None
-    return f"{self.label} has no token streaming ({'_astream' if form == 'async' else '_stream'} is not implemented)"
-
-
-def _no_stream(self: Target, form: Form) -> str | None:
-    return f"{self.label} has token streaming" if self.streams(form) else None
-
-
-def _native_async(self: Target, form: Form) -> str | None:
-    if self.native("_agenerate") or self.native("_astream"):
-        return None
-    return f"{self.label} has no async implementation of its own; the default runs the sync one in a thread"
-
-
-def _default_async(self: Target, form: Form) -> str | None:
-    if self.native("_agenerate") and (self.native("_astream") or not self.native("_stream")):
-        return f"{self.label} implements its async methods itself"
-    return None
-
-
-def _tools(self: Target, form: Form) -> str | None:
-    return None if self.native("bind_tools") else f"{self.label} has no bind_tools"
-
-
-def _block_events(self: Target, form: Form) -> str | None:
-    if reason := compat.no_block_events():
-        return reason
-    # langchain-core has no content-block events of a whole answer: it raises NotImplementedError.
-    made = compat.makes_block_events(self.model_class, is_async=form == "async")
-    return None if made else _stream(self, form)
-
-
-def _given(self: Target, form: Form) -> str | None:
-    return None
-
-
-def _setting(name: str) -> Callable[[Target, Form], str | None]:
-    def need(self: Target, form: Form) -> str | None:
-        return None if self.setting(name) else f"{self.label} has no setting for {name.replace('_', ' ')}"
-
-    return need
-
-
-def _carried(what: str, told: str) -> Callable[[Target, Form], str | None]:
-    def need(self: Target, form: Form) -> str | None:
-        return None if what in self.wire.takes else f"requests of the wire {self.wire.name} have no place for {told}"
-
-    return need
-
-
-def _framed(framing: str, told: str) -> Callable[[Target, Form], str | None]:
-    def need(self: Target, form: Form) -> str | None:
-        return None if self.wire.framing == framing else f"streams of the wire {self.wire.name} are not {told}"
-
-    return need
-
-
-_THOUGHTFUL: Final = Reply(blocks=(Reasoning(("Hm",)), Text(("Yes",))))
-
-
-def _reasoning(self: Target, form: Form) -> str | None:
-    try:
-        self.wire.frames(_THOUGHTFUL)
-    except Unencodable as error:
-        return f"the wire {self.wire.name} has no reasoning: {error}"
-    return None
-
-
-_NEEDS: Final[Mapping[str, Callable[[Target, Form], str | None]]] = {
-    "core>=1.0": _core(1, 0),
-    "core>=1.4": _core(1, 4),
-    "stream": _stream,
-    "no stream": _no_stream,
-    "block events": _block_events,
-    "native async": _native_async,
-    "default async": _default_async,
-    "tools": _tools,
-    "usage": _given,
-    "stop": _carried("stop", "stop sequences"),
-    "reasoning": _reasoning,
-    "images": _carried("image", "images"),
-    "structured output": _given,
-    "retries": _setting("retries"),
-    "timeout": _setting("timeout"),
-    "server-sent events": _framed("sse", "server-sent events"),
-    "JSON lines": _framed("ndjson", "JSON lines"),
-    "event stream": _framed("event-stream", "messages of an AWS event stream"),
-    "JSON array": _framed("json-array", "the elements of a JSON array"),
-}
+        return lacking(self, need, form)
 
 
 def resolve(spec: str, kwargs: Mapping[str, Any], stanzas: Mapping[str, Stanza]) -> Target:
@@ -257,20 +161,55 @@ def resolve(spec: str, kwargs: Mapping[str, Any], stanzas: Mapping[str, Stanza])
     if isinstance(found, type):
         if not issubclass(found, BaseChatModel):
             raise TargetError(f"{spec} is a class, but no chat model: it does not inherit from BaseChatModel")
-        stanza = stanza or _stanza_of(found, stanzas) or no_stanza(spec, found)
-        return _checked(spec, stanza, kwargs, from_class(spec, found, stanza))
+        return _of_class(spec, found, stanza or _stanza_of(found, stanzas), kwargs, partial(from_class, spec, found))
     if isinstance(found, BaseChatModel):
-        stanza = stanza or _stanza_of(type(found), stanzas) or no_stanza(spec, type(found))
-        return _checked(spec, stanza, kwargs, from_instance(spec, found, stanza))
+        stanza = stanza or _stanza_of(type(found), stanzas)
+        return _of_class(spec, type(found), stanza, kwargs, partial(from_instance, spec, found))
+    if not isinstance(found, FunctionType) and can_be_asked(found):
+        return _of_wrapped(spec, found, stanza, kwargs, stanzas)
     if callable(found):
         return _checked(spec, stanza or Stanza(), kwargs, from_factory(spec, found, stanza or Stanza()))
     raise TargetError(f"{spec} is {found!r}: no chat model class, no factory, and no instance of one")
 
 
+def _of_class(
+    spec: str, found: type[BaseChatModel], stanza: Stanza | None, kwargs: Mapping[str, Any], make: Make
+) -> Target:
+    """The target of a class or an instance, whose stanza is guessed where there is none."""
+    if stanza:
+        return _checked(spec, stanza, kwargs, make(stanza))
+    fitting, told = guessed(found, make, kwargs)
+    if fitting is None:
+        no_stanza(spec, found, told)
+    return replace(_checked(spec, fitting, kwargs, make(fitting)), guessed=pinned(spec, fitting))
+
+
+def _of_wrapped(
+    spec: str, found: Any, stanza: Stanza | None, kwargs: Mapping[str, Any], stanzas: Mapping[str, Stanza]
+) -> Target:
+    """The target of a wrapped model, each of whose models is built as its class is."""
+
+    def build(model: BaseChatModel) -> Callable[..., BaseChatModel]:
+        own = stanza or _stanza_of(type(model), stanzas)
+        if own:
+            return from_instance(spec, model, own)
+        fitting, told = guessed(type(model), partial(from_instance, spec, model), {})
+        return from_instance(spec, model, fitting or no_stanza(spec, type(model), told))
+
+    first = next(models_in(found), None)
+    if first is None:
+        raise TargetError(
+            f"{spec} is {type(found).__name__}, in which no chat model can be seen that could be aimed; "
+            "name a factory that gives it, a function that is called with the server's URL"
+        )
+    own = stanza or _stanza_of(type(first), stanzas) or Stanza()
+    return _checked(spec, own, kwargs, from_wrapped(spec, found, build))
+
+
 def _shipped_as(spec: str) -> Stanza:
     """The shipped stanza of the class that a spec names, as far as that can be told before it is imported."""
     module, _, name = spec.partition(":")
-    return shipped().get(f"{module.partition('.')[0]}:{name}") or Stanza()
+    return known().get(f"{module.partition('.')[0]}:{name}") or Stanza()
 
 
 def _find(spec: str) -> Any:
@@ -292,11 +231,14 @@ def _find(spec: str) -> Any:
             f"--chat-model={spec}: importing {module_name!r} fails with {describe_error(error)}"
         ) from None
     for part in name.split("."):
-        if not hasattr(found, part):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
             nearest = difflib.get_close_matches(part, dir(found), 1)
             hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-            raise TargetError(f"--chat-model={spec}: {module_name!r} has no {part!r}{hint}")
-        found = getattr(found, part)
+            raise TargetError(f"--chat-model={spec}: {module_name!r} has no {part!r}{hint}") from None
+        except Exception as error:  # packages that import their classes late raise what their import does
+            raise TargetError(f"--chat-model={spec}: {part!r} cannot be imported: {describe_error(error)}") from None
     return found
 
 
@@ -305,16 +247,18 @@ def _stanza_of(found: type, stanzas: Mapping[str, Stanza]) -> Stanza | None:
     for base in found.__mro__:
         package = base.__module__.partition(".")[0]
         for name in (f"{base.__module__}:{base.__qualname__}", f"{package}:{base.__qualname__}"):
-            if stanza := stanzas.get(name) or shipped().get(name):
+            if stanza := stanzas.get(name) or known().get(name):
                 return stanza
     return None
 
 
 def _checked(spec: str, stanza: Stanza, kwargs: Mapping[str, Any], make: Callable[..., BaseChatModel]) -> Target:
     """Build the model once, against a server of its own, to see that it can be built and what it speaks."""
-    with mockserver.serve(Reply.of("Hello")) as server:
+    with serving(Reply.of("Hello"), tls=stanza.tls, asides=stanza.asides) as server, trusted(server):
         model = make(server.url, **kwargs)
-        of_class = _stanza_of(type(model), {}) or Stanza()
+        wrapper = wrapper_of(model)
+        inner = next(models_in(model), model)
+        of_class = _stanza_of(type(inner), {}) or Stanza()
         name = _chosen(stanza, kwargs) or _chosen(of_class, kwargs) or stanza.wire or of_class.wire
         wire = WIRES[name] if name else _heard(spec, model, server)
     hidden = tuple(dict.fromkeys(stanza.clear_env + of_class.clear_env))
@@ -325,9 +269,10 @@ def _checked(spec: str, stanza: Stanza, kwargs: Mapping[str, Any], make: Callabl
         make=make,
         wire=wire,
         stanza=replace(stanza, clear_env=hidden, also={**of_class.also, **stanza.also}, reasoning=reasoning),
-        model_class=type(model),
+        model_class=type(inner) if isinstance(inner, BaseChatModel) else BaseChatModel,
         extra=kwargs,
-        profile=compat.profile_of(model),
+        profile=compat.profile_of(inner),
+        wrapper=wrapper,
     )
 
 
