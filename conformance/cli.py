@@ -1,4 +1,4 @@
-"""The command `conformance`: prints the catalogue."""
+"""The command `conformance`: prints the catalogue, and runs the matrix."""
 
 import argparse
 import difflib
@@ -8,20 +8,28 @@ from collections.abc import Sequence
 from . import wording
 from .catalogue import rules
 from .choice import ChoiceError, rule_id
+from .matrix import command as matrix
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    made = argparse.ArgumentParser(prog="conformance", description="The rules that a chat model must keep.")
+    commands = made.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    listing = commands.add_parser("rules", help="list all rules, or those of some areas")
+    listing.add_argument("areas", nargs="*", metavar="AREA", type=str.upper)
+    listing.set_defaults(run=lambda options: _list(options.areas))
+    explaining = commands.add_parser("explain", help="tell what a rule wants, and what usually breaks it")
+    explaining.add_argument("rule", metavar="RULE", type=str.upper)
+    explaining.set_defaults(run=lambda options: _explain(options.rule))
+    matrix.add(commands)
+    return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status (2 for bad input)."""
-    parser = argparse.ArgumentParser(prog="conformance", description="The rules that a chat model must keep.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    listing = commands.add_parser("rules", help="list all rules, or those of some areas")
-    listing.add_argument("areas", nargs="*", metavar="AREA", type=str.upper)
-    explaining = commands.add_parser("explain", help="tell what a rule wants, and what usually breaks it")
-    explaining.add_argument("rule", metavar="RULE", type=str.upper)
-    options = parser.parse_args(arguments)
-    if options.command == "rules":
-        return _list(options.areas)
-    return _explain(options.rule)
+    options = parser().parse_args(arguments)
+    status: int = options.run(options)
+    return status
 
 
 def _list(areas: Sequence[str]) -> int:

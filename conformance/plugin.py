@@ -6,10 +6,12 @@ or a fixture is used.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from . import hooks
 from .catalogue import LEVELS, REVISIONS
 from .marker import SIGNATURE, CassetteMarker
 
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from mockserver import Server
 
     from .target import Target
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(hooks)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,6 +51,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH",
         help="run the rules of REPLAY alone, on the recorded answers in this cassette (vcrpy's YAML) or in all of a "
         "folder; may be repeated",
+    )
+
+    group.addoption(
+        "--conformance-report",
+        metavar="FILE.json",
+        help="write the result of the run for machines, each item with its verdict; docs/running-the-matrix.md",
     )
 
     _choosing(group)
@@ -97,13 +109,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{SIGNATURE}: record the requests of the test, or play them from the file")
     config.pluginmanager.register(CassetteMarker(), "conformance-cassette")
     if config.getoption("--chat-model"):
-        from .session import Session  # noqa: PLC0415 - not in runs without a model
+        from .offline import Offline  # noqa: PLC0415 - not in runs without a model
+        from .session import Session  # noqa: PLC0415
 
+        config.pluginmanager.register(Offline(config), "conformance-offline")
         config.pluginmanager.register(Session(config), "conformance-session")
     elif config.getoption("--chat-model-kwargs") is not None:
         raise pytest.UsageError("--chat-model-kwargs goes with --chat-model")
     elif config.getoption("--cassette"):
         raise pytest.UsageError("--cassette goes with --chat-model")
+    if config.getoption("--conformance-report"):
+        from .report import register  # noqa: PLC0415 - not in runs without a report
+
+        register(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -115,17 +133,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def mock_server() -> Iterator[Server]:
-    """A mock provider on a free loopback port; ``mock_server.play(...)`` scripts it."""
-    import mockserver  # noqa: PLC0415
+def mock_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A mock provider on a free loopback port; ``mock_server.play(...)`` scripts it.
 
-    server = mockserver.serve()
-    try:
-        server.__enter__()
-    except mockserver.MockServerError as error:
-        pytest.fail(str(error), pytrace=False)
-    yield server
-    server.__exit__(None, None, None)
+    It speaks TLS where the test asks for a `chat_model` that takes nothing else.
+    """
+    from mockserver import MockServerError  # noqa: PLC0415
+
+    from .tls import serving, trusted  # noqa: PLC0415
+
+    options = {}
+    if "chat_model" in request.fixturenames:
+        stanza = request.getfixturevalue("chat_model_target").stanza
+        options = {"tls": stanza.tls, "asides": stanza.asides}
+    with ExitStack() as running:
+        try:
+            server = running.enter_context(serving(**options))
+        except MockServerError as error:
+            pytest.fail(str(error), pytrace=False)
+        running.enter_context(trusted(server))
+        yield server
 
 
 @pytest.fixture
