@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from importlib import metadata
 
 import pytest
+from langchain_core.language_models import BaseChatModel
 
 from . import wording
 from .catalogue import rules
@@ -46,6 +47,8 @@ class Summary:
 
 def version_of(target: Target) -> str:
     """The version of the distribution that the model's class comes from, or `""`."""
+    if target.model_class is BaseChatModel:  # of an object of which no more is known
+        return ""
     package = target.model_class.__module__.partition(".")[0]
     try:
         return metadata.version(package.replace("_", "-"))

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from conformance.integrations import CAPABILITIES, KEY, Stanza, StanzaError, example, of_project, parse, shipped
+from conformance.integrations import (
+    CAPABILITIES,
+    KEY,
+    Stanza,
+    StanzaError,
+    example,
+    of_project,
+    parse,
+    shipped,
+    trust,
+)
 from mockserver import WIRES
 
 STANZA = """
@@ -15,9 +25,9 @@ wire = "openai-chat"
 kwargs = { model = "m" }
 """
 KNOWN = ", ".join(WIRES)
-KEYS = "wire, kwargs, env, eager, clear_env, lacks, also, settings, units, reasoning"
-KEYLESS = ("langchain_ollama:ChatOllama",)
-"""Those whose provider takes no key."""
+KEYS = "wire, kwargs, env, eager, clear_env, lacks, also, settings, units, reasoning, tls, asides, versions"
+KEYLESS = ("langchain_ollama:ChatOllama", "langchain_oci:ChatOCIGenAI")
+"""Those whose provider takes no key, or one that is made for the run."""
 PARROT = {"shop:Parrot": Stanza(wire="openai-chat", kwargs={"model": "m"})}
 
 
@@ -60,6 +70,14 @@ def test_places_are_filled_at_any_depth() -> None:
         }
 
 
+def test_the_certificate_of_a_server_has_a_place() -> None:
+    """`{ca}` stands for the file that was named for the server's URL, and for nothing where it speaks no TLS."""
+    trust("https://a:1", "/tmp/ca.pem")
+    stanza = Stanza(kwargs={"verify": "{ca}"}, tls=True)
+    assert stanza.arguments("https://a:1") == {"verify": "/tmp/ca.pem"}
+    assert stanza.arguments("http://a:2") == {"verify": ""}
+
+
 def test_stanzas_are_parsed() -> None:
     """All keys may be given, and all may be left out."""
     whole = {
@@ -68,6 +86,9 @@ def test_stanzas_are_parsed() -> None:
         "clear_env": ["A_*"],
         "lacks": list(CAPABILITIES),
         "also": {"openai-responses": {"kwargs": {"c": "{key}"}}},
+        "tls": True,
+        "asides": {"GET /v1/models": {"data": []}},
+        "versions": "1.0",
     }
     stanza = parse(whole, "here")
     assert stanza == Stanza(
@@ -76,6 +97,9 @@ def test_stanzas_are_parsed() -> None:
         clear_env=("A_*",),
         lacks=CAPABILITIES,
         also={"openai-responses": {"c": "{key}"}},
+        tls=True,
+        asides={"GET /v1/models": {"data": []}},
+        versions="1.0",
     )
     assert stanza.choosing("openai-responses", "http://a") == {"c": KEY}
     assert stanza.choosing("openai-chat", "http://a") == {}
@@ -103,6 +127,10 @@ def test_stanzas_are_parsed() -> None:
             {"also": {"openai-responses": {"kwargs": 1}}},
             "also.openai-responses holds kwargs, a table of constructor arguments, not {'kwargs': 1}",
         ),
+        ({"tls": 1}, "tls is true or false, not 1"),
+        ({"asides": ["GET /"]}, "asides is a table such as { \"GET /v1/models\" = {} }, not ['GET /']"),
+        ({"asides": {"/a": {}}}, "asides holds methods and paths such as 'GET /v1/models', not '/a'"),
+        ({"versions": 1.7}, "versions is a string such as '1.7.3', not 1.7"),
         ({"lacks": ["tools", "async"]}, f"lacks holds {', '.join(CAPABILITIES)}, not 'async'"),
     ],
 )

@@ -92,7 +92,10 @@ def test_arguments_reach_the_model(folder: pytest.Pytester) -> None:
         (["--chat-model=models:number"], "models:number is 3: no chat model class, no factory, and no instance of one"),
         (["--chat-model=models:NoModel"], "models:NoModel is a class, but no chat model*"),
         (["--chat-model=models:takes_nothing"], "*is called with the server's URL, and does not take it*"),
-        (["--chat-model=models:gives_nothing"], "models:gives_nothing gives NoneType, which is no BaseChatModel"),
+        (
+            ["--chat-model=models:gives_nothing"],
+            "models:gives_nothing gives NoneType, which is no chat model: it has no invoke",
+        ),
         (["--chat-model=models:fails"], "models:fails *fails with ConnectionError: no such thing"),
         (["--chat-model=models:Tenant"], "models:Tenant cannot be built: the argument 'tenant' is missing.*"),
         (["--chat-model=models:Stranger"], "models:Stranger: no stanza says how Stranger is aimed*"),

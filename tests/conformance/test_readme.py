@@ -77,8 +77,8 @@ def test_examples_print_what_is_shown(code: str, printed: str) -> None:
 
 
 def test_examples_are_found() -> None:
-    """The server alone, the three runs of the guide and one finding have their outputs shown."""
-    assert len(shown_with_output()) == 5
+    """The server alone, the three runs of the guide and two findings have their outputs shown."""
+    assert len(shown_with_output()) == 6
 
 
 @pytest.mark.parametrize("command", commands())

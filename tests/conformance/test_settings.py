@@ -37,6 +37,8 @@ def fields(setting: dict[str, float], **stanza: Any) -> dict[str, Any]:
         ({"timeout": 0.25}, {"settings": {"timeout": ""}}, {}),
         ({"retries": 0}, {}, {"max_retries": 0}),
         ({"retries": 0}, {"settings": {"retries": "tries"}, "units": {"retries": "attempts"}}, {"tries": 1}),
+        ({"retries": 0}, {"settings": {"retries": "tries"}, "units": {"retries": "at-least-one"}}, {"tries": 1}),
+        ({"retries": 2}, {"settings": {"retries": "tries"}, "units": {"retries": "at-least-one"}}, {"tries": 2}),
     ],
 )
 def test_settings_are_given_as_the_model_counts(

@@ -1,5 +1,7 @@
 """How a model is found by its spec, built, and aimed."""
 
+import sys
+from types import ModuleType
 from typing import Any, Final
 
 import pytest
@@ -48,6 +50,18 @@ def test_models_are_found_aimed_and_asked(spec: str, label: str, wire: str) -> N
         [exchange] = server.exchanges
         assert exchange.asked
         assert (exchange.asked.wire, exchange.asked.text) == (wire, "Hi")
+
+
+def test_botocore_reads_its_descriptions_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While models are built sessions of botocore share a loader, and after it each has its own as before."""
+    session: Any = ModuleType("botocore.session")
+    session.create_loader = create_loader = lambda path: object()
+    monkeypatch.setitem(sys.modules, "botocore.session", session)
+    target = found("read_by_botocore")
+    one, other = target.build(URL), target.build(URL)
+    assert one.metadata
+    assert one.metadata == other.metadata
+    assert session.create_loader is create_loader
 
 
 def test_each_build_is_a_new_model() -> None:

@@ -64,6 +64,10 @@ def test_what_is_not_there_is_told(spec: str, message: str) -> None:
         ("from mockserver import Parrot", "importing '{}' fails with ImportError: cannot import name 'Parrot' from "),
         ("def (", "importing '{}' fails with SyntaxError: "),
         ("raise KeyError('PARROT_KEY')", "importing '{}' fails with KeyError: 'PARROT_KEY'"),
+        (
+            "def __getattr__(name):\n    raise ImportError('pip install birds[m]')",
+            "'M' cannot be imported: ImportError: pip ",
+        ),
     ],
 )
 def test_modules_that_cannot_be_imported(
@@ -87,7 +91,7 @@ def test_modules_that_cannot_be_imported(
         ("takes_nothing", f"takes_nothing {NOT_TAKEN}: too many positional arguments"),
         ("needs_more", f"needs_more {NOT_TAKEN}: missing a required argument: 'tenant'"),
         ("fails", "fails (called with the server's URL) fails with ConnectionError: no such shop"),
-        ("gives_a_text", "gives_a_text gives str, which is no BaseChatModel"),
+        ("gives_a_text", "gives_a_text gives str, which is no chat model: it has no invoke"),
         ("lost_factory", "lost_factory: it asks POST /v2/parrots, which is none of the wires " + ", ".join(WIRES)),
         (
             "factory_of_silence",
@@ -105,12 +109,19 @@ def test_fields_that_a_factory_does_not_take() -> None:
     assert refused("factory", {"colour": 1}) == "factory does not take 'colour', and Speaking has no such field"
 
 
-@pytest.mark.parametrize("name", ["Stranger", "stranger"])
-def test_a_class_without_a_stanza(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "tried"),
+    [
+        ("Stranger", "cannot be built: the argument 'tenant' is missing"),
+        ("stranger", "it asks nobody, and raises NotImplementedError"),
+    ],
+)
+def test_a_class_without_a_stanza(name: str, tried: str) -> None:
     """The message shows a stanza to paste: TOML, with the required arguments, and the usual ones filled in."""
     text = refused(name)
     assert text.startswith(
-        f"{name}: no stanza says how Stranger is aimed at a local server; add one to pyproject.toml, such as\n"
+        f"{name}: no stanza says how Stranger is aimed at a local server, and its fields do not tell ({tried}); "
+        "add one to pyproject.toml, such as\n"
     )
     assert shown(text, name) == Stanza(
         wire="openai-chat", kwargs={"model": "some-model", "endpoint": "{url}", "tenant": "…", "api_key": "{key}"}
