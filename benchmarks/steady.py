@@ -70,6 +70,8 @@ def main() -> int:
             for name, verdict in run(model, random.randrange(1 << 30), spread=bool(number % 2)).items():
                 seen[name].add(verdict)
             seconds.append(time.perf_counter() - started)
+            changing = sum(len(verdicts) > 1 for verdicts in seen.values())
+            print(f"  run {number + 1}: {seconds[-1]:.0f} s, {changing} verdicts not the same so far", flush=True)
         changed = {name: verdicts for name, verdicts in sorted(seen.items()) if len(verdicts) > 1}
         differing += len(changed)
         told = f"{options.runs} runs of {len(seen)} items, {min(seconds):.0f} to {max(seconds):.0f} s"
