@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,15 @@ def test_a_list_is_measured_and_resumed(matrix: Matrix, tmp_path: Path, capsys: 
     assert [each["rule"] for each in rows(tmp_path)[REFERENCE]["report"]["models"][0]["items"]] == ["BATCH-05"] * 2
 
 
+@pytest.fixture
+def hears_interrupts() -> Iterator[None]:
+    """Processes that are started meanwhile hear SIGINT, also where the tests run in the background and do not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_interrupts")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_ends_what_runs_and_keeps_what_is_finished(tmp_path: Path, number: int) -> None:
     """Ctrl-C or a termination ends the second of two; the first one's result stays, and there is no page."""
@@ -84,7 +93,7 @@ def test_an_interruption_ends_what_runs_and_keeps_what_is_finished(tmp_path: Pat
     running = subprocess.Popen([*command, "--out", "page.md"], cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True)
     child = int(pipe.read_text(encoding="utf-8"))
     running.send_signal(number)
-    _, told = running.communicate(timeout=60)
+    _, told = running.communicate(timeout=300)
     assert running.returncode == 1
     assert "interrupted; ending what runs" in told
     assert "1 are finished; the same command goes on from there" in told
