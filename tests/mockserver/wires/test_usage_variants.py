@@ -79,6 +79,6 @@ def test_groq_alone_counts_in_x_groq() -> None:
 
 
 def test_openai_sends_no_reasoning() -> None:
-    """The wires of OpenAI's Chat Completions, and of a provider that points to it, carry what others send, and say so."""
+    """OpenAI's wires, and that of a provider that points to it, carry what others send, and say so."""
     silent = {name for name, wire in WIRES.items() if not wire.sends_reasoning}
     assert silent == {"openai-chat", "azure-chat", "nebius-chat"}
