@@ -3,8 +3,6 @@
 import contextlib
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
-from pathlib import Path
 from typing import Final
 
 from conformance import wording
@@ -17,10 +15,10 @@ from conformance.target import Target, resolve
 
 from ..broken import BROKEN, BrokenModel
 from ..broken.judging import CLEARED, STANZAS, target_of
+from ..findings import findings
 from .broken import sentence
 from .defects import defects
 
-_FINDINGS: Final = Path(__file__).parents[2] / "docs" / "findings.md"
 _INDEX: Final = """# The catalogue
 
 What a chat model must keep: a page a rule. `conformance rules` prints this list, `conformance explain RULE` a rule.
@@ -94,17 +92,9 @@ def _caught(rule: Rule) -> Iterator[str]:
         yield f"- the broken model `{model.name.replace(':', '.')}`: {sentence(model)}"
     for defect in (each for found in defects().values() for each in found if rule.id in each.rules):
         yield f"- {defect.package} {defect.affected}: {defect.id} ({defect.thread})"
-    for row in _findings():
-        if re.search(rf"\b{rule.id}\b", row[2]):
-            yield f"- {row[0]} {row[1]}: {row[3]} ([findings](../findings.md))"
-
-
-@cache
-def _findings() -> list[list[str]]:
-    """The rows of the table of findings: package, version, rule, what is seen."""
-    lines = _FINDINGS.read_text(encoding="utf-8").splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
-    return [row for row in rows if len(row) == 4 and row[0] != "package"]
+    for finding in findings():
+        if rule.id in finding.rules:
+            yield f"- {finding.package} {finding.versions}: {finding.told} ([findings](../findings.md))"
 
 
 def _models(rule: Rule) -> list[BrokenModel]:
