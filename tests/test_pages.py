@@ -8,7 +8,7 @@ from conformance.catalogue import rules
 
 from . import pages
 from .pages.defects import defects
-from .pages.rules import without_failure
+from .pages.rules import with_failure_of, without_failure
 
 MADE = dict(pages.pages(failures=False))
 
@@ -17,6 +17,13 @@ MADE = dict(pages.pages(failures=False))
 def test_page_says_what_is_known(file: Path) -> None:
     """Each is what ``python -m tests.pages`` writes."""
     assert without_failure(file.read_text(encoding="utf-8")) == MADE[file]
+
+
+@pytest.mark.parametrize("file", MADE, ids=lambda file: str(file.relative_to(pages.DOCS)))
+def test_a_page_can_keep_how_its_rule_fails(file: Path) -> None:
+    """What is written with ``--keep`` is the page as it is."""
+    text = file.read_text(encoding="utf-8")
+    assert with_failure_of(text, MADE[file]) == text
 
 
 def test_no_page_is_left_over() -> None:

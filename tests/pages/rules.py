@@ -19,6 +19,8 @@ from ..findings import findings
 from .broken import sentence
 from .defects import defects
 
+_FAILS: Final = re.compile(r"\n## How it fails\n.*?\n```\n", re.DOTALL)
+_AFTER_FAILS: Final = re.compile("\n## (What usually|How to mend|Where)")
 _INDEX: Final = """# The catalogue
 
 What a chat model must keep: a page a rule. `conformance rules` prints this list, `conformance explain RULE` a rule.
@@ -48,7 +50,13 @@ def texts(*, failures: bool) -> Iterator[tuple[str, str]]:
 
 def without_failure(text: str) -> str:
     """A page without the part that shows how the rule fails, in which ids differ from run to run."""
-    return re.sub(r"\n## How it fails\n.*?\n```\n", "", text, flags=re.DOTALL)
+    return _FAILS.sub("", text)
+
+
+def with_failure_of(before: str, text: str) -> str:
+    """A page that lacks this part, with that of the page as it was before, if it had one."""
+    part, place = _FAILS.search(before), _AFTER_FAILS.search(text)
+    return f"{text[: place.start()]}{part[0]}{text[place.start() :]}" if part and place else text
 
 
 def _page(rule: Rule, target: Target, failure: str) -> str:
