@@ -381,7 +381,7 @@ BROKEN: Final = (
     _broken("state:HoldsALock", "STATE-03"),
     _broken("state:ForgetsItsKeyInCopies", "STATE-03"),
     _broken("state:CannotBeUnpickled", "STATE-03"),
-    _broken("state:AsksForTheModels", "STATE-04", "FAULT-10"),
+    _broken("state:AsksForTheModels", "STATE-04"),
     _broken("secret:ShowsItsKey", "SECRET-01"),
     _broken("secret:DumpsItsKey", "SECRET-01"),
     _broken("secret:OpenAITracesItsKey", "SECRET-01", known=_OPENAI),
@@ -403,7 +403,7 @@ BROKEN: Final = (
         "RETRY-05",
     ),
     _broken("replay:ForgetsReasoningInAsync", "REPLAY-02", "BLOCKS-04", "META-05", "META-06", "META-07"),
-    _broken("replay:DecodesEachSegment", "REPLAY-03"),
+    _broken("replay:DecodesEachSegment", "REPLAY-03", "SSE-06"),
     _broken("replay:TakesSegmentsForEvents", "REPLAY-03", "SSE-03", "SSE-04", "SSE-06"),
     _broken("replay:DropsReasoning", "REPLAY-04"),
 )
