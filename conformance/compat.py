@@ -105,7 +105,8 @@ def loses_calls(chunks: Sequence[Any]) -> str | None:
     """Which calls of a stream langchain-core merges or repairs in content-block events, or `None`.
 
     Its bridge takes calls without an index for one, though chunks that have none are not merged (`ToolCallChunk`); and
-    one of its own translators shows the calls of a chunk as they were parsed, and not their fragments.
+    one of its own translators shows the calls of a chunk as they were parsed, and not their fragments. So does
+    `AIMessageChunk.content_blocks` of a chunk that is marked as the last.
     """
     calls = [[call for call in getattr(chunk, "tool_call_chunks", ()) if call.get("index") is None] for chunk in chunks]
     # A fragment without an index and a name belongs to no call, which is the model's fault.
@@ -113,6 +114,9 @@ def loses_calls(chunks: Sequence[Any]) -> str | None:
         return "langchain-core itself takes calls of different chunks for one where they have no index"
     if any(_loses_indices(chunk) for chunk in chunks):
         return "langchain-core's own translator shows the calls of a chunk as they were parsed, and not their fragments"
+    calling = [chunk for chunk in chunks if getattr(chunk, "tool_call_chunks", ())]
+    if calling and all(getattr(chunk, "chunk_position", None) == "last" for chunk in calling):
+        return "langchain-core itself shows the calls of the last chunk as they were parsed, and not their fragments"
     return None
 
 

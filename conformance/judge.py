@@ -113,4 +113,5 @@ def judge(item: Item, benches: Benches) -> Result:
     probe.finish()
     is_clean = result.verdict in ("passed", "not applicable") and not probe.goes_on
     benches.give_back(bench, clean=is_clean and not item.rule.alone)
-    return Result(verdict=result.verdict, facts=result.facts, seconds=time.perf_counter() - started)
+    facts = tuple((label, wording.sayable(text)) for label, text in result.facts)
+    return Result(verdict=result.verdict, facts=facts, seconds=time.perf_counter() - started)

@@ -93,7 +93,7 @@ class Target:
         """Fields for `build` by what they set: ``target.with_settings(retries=0)`` is ``{"max_retries": 0}``.
 
         Timeouts are in seconds, and retries do not count the first attempt; each is given as the model counts it, and
-        rounded up where it takes whole numbers alone.
+        rounded up where it takes whole numbers alone. Of several stop sequences the first is given where it takes one.
         """
         named = {self.setting(name): self._counted(name, value) for name, value in values.items()}
         return {name: value for name, value in named.items() if name}
@@ -102,10 +102,13 @@ class Target:
         """What a rule says of a setting, in the unit in which the model counts."""
         if unit := self.stanza.units.get(name):
             value = UNITS[name][unit](value)
-        if not isinstance(value, float):
+        if not isinstance(value, float | list):
             return value
         fields, found = self.model_class.model_fields, self.setting(name)
         types = next((each.annotation for key, each in fields.items() if found in (key, each.alias)), None)
+        if isinstance(value, list):
+            takes_one = types is str or set(get_args(types)) == {str, type(None)}
+            return value[0] if takes_one else value
         is_whole = types is int or (int in get_args(types) and float not in get_args(types))
         return math.ceil(value) if is_whole else value
 

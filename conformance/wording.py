@@ -56,6 +56,11 @@ def facts(item: "Item", probe: "Probe", broken: Broken) -> tuple[tuple[str, str]
     return tuple((label, text) for label, text in told if text)
 
 
+def sayable(text: str) -> str:
+    """A text in which halves of surrogate pairs, which UTF-8 cannot say, are written as Python writes them."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def item(item: "Item", result: Result) -> str:
     """The text of an item whose rule does not hold, or that a baseline wrongly says so of."""
     if result.verdict == "stale":

@@ -13,6 +13,10 @@ _PARSED: Final = (
     "langchain-core's own translator shows the calls of a chunk as they were parsed, and not their fragments"
 )
 
+_PARSED_AT_THE_END: Final = (
+    "langchain-core itself shows the calls of the last chunk as they were parsed, and not their fragments"
+)
+
 
 def _chunk(*calls: Any, provider: str = "") -> AIMessageChunk:
     return AIMessageChunk(
@@ -42,3 +46,11 @@ def test_calls_without_an_index_are_taken_for_one(chunks: list[AIMessageChunk], 
 def test_a_translator_shows_calls_as_they_were_parsed(provider: str, told: str | None) -> None:
     """One of langchain-core's own does, even of a single call."""
     assert loses_calls([_chunk(("f", 0), provider=provider)]) == told
+
+
+@pytest.mark.skipif(CORE_VERSION < (1, 0), reason="langchain-core before 1.0 marks no chunk as the last")
+@pytest.mark.parametrize(("before", "told"), [([], _PARSED_AT_THE_END), ([("f", 0)], None)])
+def test_the_last_chunk_shows_calls_as_they_were_parsed(before: list[Any], told: str | None) -> None:
+    """Where a package gives its calls in the chunk that it marks; what it gives before is its own affair."""
+    last = _chunk(("f", 0)).model_copy(update={"chunk_position": "last"})
+    assert loses_calls([_chunk(*before), last]) == told

@@ -164,6 +164,16 @@ def test_errors_of_the_model_are_its_failure(benches: Benches, form: Form) -> No
     assert dict(result.facts)["observed"] == "it raised ZeroDivisionError: a slip of theirs"
 
 
+def test_halves_of_surrogate_pairs_can_be_told(benches: Benches) -> None:
+    """What a model makes of them is in the facts as text that UTF-8 can say, for terminals, workers and files."""
+
+    def gives_a_half(probe: Probe, case: Case) -> None:
+        raise Broken("a fish \U0001f420", "half a fish \ud83d")
+
+    facts = dict(judge(item(rule(gives_a_half)), benches).facts)
+    assert (facts["expected"], facts["observed"]) == ("a fish \U0001f420", "half a fish \\ud83d")
+
+
 def test_all_facts_of_a_failure(benches: Benches) -> None:
     """Expected and observed, why, the script, what was on the wire, the level's reason, a hint, how to run it again."""
 

@@ -14,9 +14,10 @@ class Whole(ChatOpenAI):
 
     patience: int | None = None
     tries: int = 3
+    ending: str | None = None
 
 
-def fields(setting: dict[str, float], **stanza: Any) -> dict[str, Any]:
+def fields(setting: dict[str, Any], **stanza: Any) -> dict[str, Any]:
     """What a rule that sets this gives to `Whole`."""
     spec = f"{__name__}:Whole"
     kwargs = {"model": "m", "api_key": "k", "base_url": "{url}/v1"}
@@ -39,12 +40,14 @@ def fields(setting: dict[str, float], **stanza: Any) -> dict[str, Any]:
         ({"retries": 0}, {"settings": {"retries": "tries"}, "units": {"retries": "attempts"}}, {"tries": 1}),
         ({"retries": 0}, {"settings": {"retries": "tries"}, "units": {"retries": "at-least-one"}}, {"tries": 1}),
         ({"retries": 2}, {"settings": {"retries": "tries"}, "units": {"retries": "at-least-one"}}, {"tries": 2}),
+        ({"stop": ["END", "."]}, {}, {"stop": ["END", "."]}),
+        ({"stop": ["END", "."]}, {"settings": {"stop": "ending"}}, {"ending": "END"}),
     ],
 )
 def test_settings_are_given_as_the_model_counts(
-    setting: dict[str, float], stanza: dict[str, Any], given: dict[str, Any]
+    setting: dict[str, Any], stanza: dict[str, Any], given: dict[str, Any]
 ) -> None:
-    """In its unit, and rounded up where it takes whole numbers alone."""
+    """In its unit, rounded up where it takes whole numbers alone, and one text where it takes no list."""
     assert fields(setting, **stanza) == given
 
 

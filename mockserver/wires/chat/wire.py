@@ -111,7 +111,7 @@ class OpenAIChat(Wire):
             "role-only": Contentless((chunk({"role": "assistant"}, "noise"),), _STREAMING),
             "empty-delta": Contentless((chunk({}, "noise"),), _STREAMING),
             "empty-content": Contentless((chunk({"content": ""}, "noise"),), _STREAMING),
-            "empty-choices": Contentless(noise(choices=[]), _AZURE_FILTER),
+            "empty-choices": Contentless(noise(choices=[]), _AZURE_FILTER if self.dialect.usage == "own" else ""),
             "unknown-field": Contentless(noise(x_added_later={"n": 1}), _COMPATIBLE),
             "null-content": Contentless((chunk({"content": None}, "noise"),), _STREAMING),
             "no-choices": Contentless((_without_choices(empty),), _USAGE_ALONE if self.name == "mistral-chat" else ""),
