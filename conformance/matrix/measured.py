@@ -14,6 +14,10 @@ _NOT_KEPT: Final = ("failed", "warned", "known", "new")
 _JUDGED: Final = ("passed", *_NOT_KEPT, "stale")
 
 
+_WHOLE: Final = ("STREAM-04", "REQUEST-04")
+"""Rules that both fail where a stream asks for a whole answer, of which no piece can be held back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column.
@@ -60,28 +64,33 @@ def _judged(model: Model, rules: Sequence[str], form: str) -> list[str]:
 
 
 def _called(method: str, form: str) -> Callable[[Model], str]:
-    """`native` or `default`, of a method that gives its answer whole; `fails` where INVOKE-01 does not hold."""
+    """`native` or `default`, of a method that gives its answer whole."""
 
     def cell(model: Model) -> str:
-        if "failed" in _verdicts(model, ("INVOKE-01",), form):
-            return "fails"
-        return "native" if model["native"][method] else "default"
+        return _with_share("native" if model["native"][method] else "default", held(model, ("INVOKE-01",), form))
 
     return cell
 
 
 def _streamed(method: str, form: str) -> Callable[[Model], str]:
-    """`native`, `default`, or `fake`, of a method that streams; `fails` where STREAM-02 does not hold."""
+    """`native`, `default`, or `fake`, of a method that streams."""
 
-    def cell(model: Model) -> str:
-        if "failed" in _verdicts(model, ("STREAM-02",), form):
-            return "fails"
+    def kind(model: Model) -> str:
         if not model["native"][method]:
             return "default"
+        if all(held(model, (rule,), form) == "no" for rule in _WHOLE):
+            return "fake"
         at_once = held(model, ("STREAM-03",), form)
         return {"yes": "native", "no": "fake"}.get(at_once, UNKNOWN)
 
-    return cell
+    return lambda model: _with_share(kind(model), held(model, ("STREAM-02",), form))
+
+
+def _with_share(kind: str, told: str) -> str:
+    """A kind of method, with how many cases of the rule on its answers hold where some do not."""
+    if told == "no":
+        return "fails"
+    return kind if told in ("yes", NONE, UNKNOWN) else f"{kind}, {told}"
 
 
 def _rules(*rules: str) -> Callable[[Model], str]:
@@ -93,14 +102,14 @@ COLUMNS: Final = (
     Column("ainvoke", ("INVOKE-01",), "default: langchain-core runs `invoke` in a thread", _called("ainvoke", "async")),
     Column(
         "stream",
-        ("STREAM-02", "STREAM-03"),
-        "default: langchain-core yields what `invoke` gives; fake: implemented, but no chunk comes until more than "
-        "the first piece of the answer has been sent",
+        ("STREAM-02", "STREAM-03", *_WHOLE),
+        "default: langchain-core yields what `invoke` gives; fake: implemented, but it asks for a whole answer, or no "
+        "chunk comes until more than the first piece of the answer has been sent",
         _streamed("stream", "sync"),
     ),
     Column(
         "astream",
-        ("STREAM-02", "STREAM-03"),
+        ("STREAM-02", "STREAM-03", *_WHOLE),
         "default: langchain-core runs `stream` in a thread, piece by piece; fake: as for `stream`",
         _streamed("astream", "async"),
     ),
@@ -126,7 +135,7 @@ def legend() -> list[str]:
         "**3 of 4**: so many of its cases do; **no**: none does; "
         f"**{NONE}**: the class does not claim it, or its provider's wire has no place for it; "
         f"**{UNKNOWN}**: not told, because a more basic rule fails or the rule did not run; "
-        "**fails**: the method does not give the reply."
+        "**native, 3 of 4**: so many cases of the rule on the method's answers hold; **fails**: none does."
     )
     columns = [f"- *{each.title}* ({', '.join(each.rules)}): {each.legend}." for each in COLUMNS]
     return [general, "", *columns]

@@ -69,7 +69,8 @@ def _title(row: Row) -> str:
     """The integration as it is called in tables: its class's name where that is enough, and its package."""
     model = row.model or {}
     package = model.get("package")
-    name = row.name.rpartition(":")[2] if row.name == row.integration.model else row.name
+    module = row.integration.model.rpartition(":")[0]
+    name = row.name.removeprefix(f"{module}:")
     return f"{name} ({package['name']} {package['version']})" if package else name
 
 

@@ -23,9 +23,11 @@ LATE = item("STREAM-03-sync", "failed")
     [
         ("invoke", [item("INVOKE-01-sync-plain", "passed")], {}, "native"),
         ("invoke", [item("INVOKE-01-sync-plain", "failed")], {}, "fails"),
+        ("invoke", [item("INVOKE-01-sync-a", "failed"), item("INVOKE-01-sync-b", "passed")], {}, "native, 1 of 2"),
         ("ainvoke", [item("INVOKE-01-async-plain", "passed")], {"ainvoke": False}, "default"),
         ("stream", [HELD], {}, "native"),
         ("stream", [LATE], {}, "fake"),
+        ("stream", [item("STREAM-04-sync", "warned"), item("REQUEST-04-sync", "failed")], {}, "fake"),
         ("stream", [LATE], {"stream": False}, "default"),
         ("stream", [item("STREAM-03-sync", "blocked")], {}, "?"),
         ("stream", [HELD, item("STREAM-02-sync-plain", "failed")], {}, "fails"),
@@ -37,7 +39,7 @@ LATE = item("STREAM-03-sync", "failed")
 def test_columns_are_told_by_verdicts(
     title: str, items: list[dict[str, object]], native: dict[str, bool], wanted: str
 ) -> None:
-    """Native, default and fake methods, and those that do not give the reply."""
+    """Native, default and fake methods, and those whose answers are not the reply."""
     assert cell(title, *items, **native) == wanted
 
 
