@@ -8,7 +8,9 @@ from .verdict import Result
 
 _ITEM: Final = ("rule", "level", "area", "form", "case", "verdict")
 """The properties that each judged item has."""
-_FACTS: Final = ("reason", "expected", "observed", "because", "why", "script", "wire", "rerun", "error", "server")
+_FACTS: Final = (
+    *("reason", "expected", "observed", "because", "why", "script", "wire", "rerun", "error", "server", "network"),
+)
 """The facts of a result that are carried, by their labels."""
 _TOLD: Final = (*_FACTS, "note", "known")
 _LOWER: Final = "level"
