@@ -56,6 +56,7 @@ class Dialect:
         reasoning_details: whether it goes into `reasoning_details` too, which also hold seals.
         calls: `tool_calls`, or the older `function_call`, which has no id.
         whole_calls: whether a call comes in one chunk.
+        call_index: whether the calls of a body that is not streamed have an index too.
         call_sources: by the name of a way to make calls (`variants`), where the provider was seen to do so.
         citations: where citations go: `annotations` of the message, `search_results` of the chunk, or nowhere.
         citation_quote: whether a citation holds the words cited, and may lack the place in the text.
@@ -109,6 +110,7 @@ class Dialect:
     reasoning_details: bool = False
     calls: Literal["tool_calls", "function_call"] = "tool_calls"
     whole_calls: bool = False
+    call_index: bool = False
     call_sources: Mapping[str, Any] = field(default_factory=dict)
     citations: Literal["annotations", "search_results", ""] = ""
     citation_quote: bool = False

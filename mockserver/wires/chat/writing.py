@@ -30,6 +30,9 @@ def whole(dialect: Dialect, reply: Reply, word: str) -> dict[str, Any]:
     for block in reply.blocks:
         for name, value in _whole_fields(dialect, block).items():
             message[name] = _joined(message.get(name), value)
+    if dialect.call_index:
+        for number, call in enumerate(message.get("tool_calls", ())):
+            call["index"] = number
     choice: dict[str, Any] = {
         "index": 0,
         "message": message,

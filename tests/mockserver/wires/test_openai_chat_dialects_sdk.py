@@ -177,8 +177,9 @@ def mistral_parts(seen: Seen, content: Any) -> None:
 
 
 def mistral_calls(seen: Seen, calls: Any) -> None:
-    for index, call in enumerate(calls or ()):
-        seen.call(call.index or index, call.id, call.function.name, call.function.arguments)
+    for call in calls or ():
+        assert call.index is not None
+        seen.call(call.index, call.id, call.function.name, call.function.arguments)
 
 
 def add_mistral(seen: Seen, event: mistral.CompletionEvent) -> None:
