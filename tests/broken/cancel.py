@@ -2,9 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import aclosing
+from typing import Any, TypeVar
 
+import httpx
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
@@ -12,6 +14,8 @@ from langchain_openai import ChatOpenAI
 from pydantic import PrivateAttr
 
 from ..reference import ReferenceChat
+
+T = TypeVar("T")
 
 
 class KeepsItsStreams(ReferenceChat):
@@ -220,3 +224,55 @@ class ReadsInATaskInChains(ReferenceChat):
         self._readers.append(asyncio.create_task(read()))
         while chunk := await chunks.get():
             yield chunk
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    """What a task of its own gives, if that comes in the turn of the loop in which the caller is cancelled as well."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+            raise
+    return task.result()
+
+
+class GivesChunksInSpiteOfCancellation(ReferenceChat):
+    """Waits for each chunk in a task, and gives one that comes in the turn in which its caller is cancelled."""
+
+    async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        source: Any = super()._astream(*args, **kwargs)
+        async with aclosing(source):
+            while chunk := await _awaited(anext(source, None)):
+                yield chunk
+
+
+class _Segments(httpx.AsyncByteStream):
+    """The segments of a body, each awaited in a task."""
+
+    def __init__(self, body: httpx.AsyncByteStream) -> None:
+        self.body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        segments = aiter(self.body)
+        while segment := await _awaited(anext(segments, b"")):
+            yield segment
+
+    async def aclose(self) -> None:
+        await self.body.aclose()
+
+
+async def _read_in_tasks(response: httpx.Response) -> None:
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    response.stream = _Segments(response.stream)
+
+
+class ReadsInSpiteOfCancellation(ReferenceChat):
+    """Waits for each segment in a task, and reads on where one comes in the turn in which its caller is cancelled."""
+
+    def _async_client(self) -> httpx.AsyncClient:
+        client = super()._async_client()
+        client.event_hooks = {"response": [_read_in_tasks]}
+        return client

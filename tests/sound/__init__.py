@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..broken import _ANTHROPIC, _OPENAI
+from ..broken import _ANTHROPIC, _OPENAI, LOST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ def _released(spec: str, what: str, known: frozenset[str], *also: str, **kwargs:
     return SoundModel(spec=spec, what=what, kwargs=kwargs, known=known.union(also), released=True)
 
 
-_RESPONSES: Final = frozenset(
+_RESPONSES: Final = LOST | frozenset(
     ("ASYNC-03", "DEFAULT-05", "META-05", "SSE-11", "STATE-03", "STREAM-15", "TOOL-03", "TOOL-04", "TOOL-05", "TOOL-11")
 )
 """What the released `ChatOpenAI` breaks on Responses."""
@@ -80,6 +80,8 @@ SOUND: Final = (
     _sound("calls:StreamsInside", "It streams inside invoke."),
     _sound("calls:RaisesWhatIsFiltered", "It raises an error where the provider's filter cut an answer off."),
     _sound("calls:KeepsConnections", "It keeps its connections for the next call."),
+    _sound("calls:LimitsEachChunk", "It waits for each chunk under a limit, with `asyncio.timeout`."),
+    _sound("calls:ReadsInTasks", "It waits for each chunk in a task, and ends with it where it is cancelled."),
     SoundModel(
         spec="tests.sound.calls:Retries",
         what="It retries by itself after pauses of its own, and has a setting for it.",

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
 from functools import cache
 from typing import Any, Final, Self
 from weakref import WeakKeyDictionary
@@ -78,6 +79,40 @@ class KeepsConnections(ReferenceChat):
         return httpx.AsyncClient(
             base_url=self.base_url, headers=self._headers(), timeout=self.timeout, transport=transport
         )
+
+
+class LimitsEachChunk(ReferenceChat):
+    """Waits for each chunk no longer than for an answer, and leaves cancellations to `asyncio.timeout`."""
+
+    async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        source: Any = super()._astream(*args, **kwargs)
+        async with aclosing(source):
+            while True:
+                async with asyncio.timeout(self.timeout):
+                    chunk = await anext(source, None)
+                if chunk is None:
+                    return
+                yield chunk
+
+
+class ReadsInTasks(ReferenceChat):
+    """Waits for each chunk in a task, which it ends where it is cancelled; a chunk that has come by then is dropped."""
+
+    async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        source: Any = super()._astream(*args, **kwargs)
+        async with aclosing(source):
+            while chunk := await self._next(source):
+                yield chunk
+
+    async def _next(self, source: AsyncIterator[ChatGenerationChunk]) -> ChatGenerationChunk | None:
+        task = asyncio.ensure_future(anext(source, None))
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task})
+            raise
+        return task.result()
 
 
 _TRANSIENT: Final = (408, 409, 429, 500, 502, 503, 504, 529)
