@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from typing import Any, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
@@ -15,6 +15,11 @@ from langchain_core.runnables import Runnable
 from .integrations import Stanza, StanzaError, environment, example
 from .wording import describe_error
 from .wrapped import can_be_asked, models_in, with_models
+
+_FIXED_HOST: Final = (
+    "# in_process = true   # instead of a URL, where nothing changes the host that it asks: recordings are played to it"
+)
+"""A line of a stanza that is shown for a class of which it is not known how it is aimed."""
 
 
 class TargetError(Exception):
@@ -170,7 +175,7 @@ def no_stanza(spec: str, found: type[BaseChatModel], tried: str) -> NoReturn:
     raise TargetError(
         f"{spec}: no stanza says how {found.__name__} is aimed at a local server, and its fields do not tell "
         f"({tried.removeprefix(f'TargetError: {spec} ').partition('. Give it')[0]}); "
-        f"add one to pyproject.toml, such as\n\n{example(spec, _usual(found))}\n"
+        f"add one to pyproject.toml, such as\n\n{example(spec, _usual(found))}\n{_FIXED_HOST}\n"
     )
 
 

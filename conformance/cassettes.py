@@ -101,6 +101,12 @@ class Recorded:
         """The answer as the server plays it."""
         return recording_of(self.interaction, self.wire, source=self.place)
 
+    @cached_property
+    def uncounted(self) -> "Recorded":
+        """The same answer to a stream that does not ask for usage: without the frames that hold nothing else."""
+        kept = b"".join(frame.data for frame in self.recording.frames if frame.kinds != ("usage",))
+        return replace(self, interaction=replace(self.interaction, body=kept, arrivals=None))
+
     def turn(self, cuts: Cuts = "frame") -> Turn:
         """The answer to any request, cut in this way.
 

@@ -39,6 +39,7 @@ def parse(stanza: Mapping[str, Any], where: str) -> Stanza:
             raise StanzaError(f"{where}: {name} is a list of strings, not {value!r}")
     if unknown := [name for name in lists["lacks"] if name not in CAPABILITIES]:
         raise StanzaError(f"{where}: lacks holds {', '.join(CAPABILITIES)}, not {unknown[0]!r}")
+    _check_in_process(stanza, where)
     return Stanza(
         wire=wire,
         kwargs=kwargs,
@@ -50,21 +51,40 @@ def parse(stanza: Mapping[str, Any], where: str) -> Stanza:
         settings=_settings(stanza.get("settings", {}), where),
         units=_units(stanza.get("units", {}), where),
         reasoning=_reasoning(stanza.get("reasoning", {}), where),
-        tls=_flag(stanza.get("tls", False), where),
+        tls=_flag(stanza, "tls", where),
         asides=_asides(stanza.get("asides", {}), where),
+        in_process=_flag(stanza, "in_process", where),
         versions=_versions(stanza.get("versions", ""), where),
     )
 
 
-def _flag(value: object, where: str) -> bool:
-    """Whether the class takes `https` alone.
+def _flag(stanza: Mapping[str, Any], name: str, where: str) -> bool:
+    """What says yes or no; no where it is left out.
 
     Raises:
         StanzaError: it is neither true nor false.
     """
+    value = stanza.get(name, False)
     if not isinstance(value, bool):
-        raise StanzaError(f"{where}: tls is true or false, not {value!r}")
+        raise StanzaError(f"{where}: {name} is true or false, not {value!r}")
     return value
+
+
+def _check_in_process(stanza: Mapping[str, Any], where: str) -> None:
+    """Whether nothing contradicts that a class takes no URL, where the stanza says so.
+
+    Raises:
+        StanzaError: something does, or no wire says which recordings are played.
+    """
+    if not _flag(stanza, "in_process", where):
+        return
+    if stanza.get("wire") is None:
+        raise StanzaError(f"{where}: in_process goes with wire, which says what recordings are played")
+    for name in ("kwargs", "env", "also", "reasoning"):
+        if "{url}" in str(stanza.get(name)):
+            raise StanzaError(f"{where}: in_process is for classes that take no URL, and {name} holds {{url}}")
+    if stanza.get("tls"):
+        raise StanzaError(f"{where}: in_process is for classes that take no URL, and tls for those that take one")
 
 
 def _asides(table: object, where: str) -> dict[str, Any]:

@@ -63,6 +63,8 @@ class Stanza:
         tls: whether it takes `https` alone; ``{url}`` is such a URL then, and ``{ca}`` the path of the certificate
             (PEM) by which the server is known.
         asides: what its client asks beside the conversation, ``"GET /path"``, with the JSON document that answers it.
+        in_process: whether its client takes no URL, as its host is fixed in code. Recordings of its wire are then
+            played to it within this process, and nothing else can be judged.
         versions: the releases of its package that were tried, for the reader.
     """
 
@@ -78,6 +80,7 @@ class Stanza:
     reasoning: Mapping[str, Any] = field(default_factory=dict)
     tls: bool = False
     asides: Mapping[str, Any] = field(default_factory=dict)
+    in_process: bool = False
     versions: str = ""
 
     def arguments(self, url: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, Final
 
 from langchain_core.messages import AIMessage
@@ -15,7 +15,8 @@ from mockserver.wires import WIRES
 from ..cassettes import Recorded
 from ..catalogue import SHOULD, Case
 from ..drive import PROMPT, Probe
-from ..observe import total
+from ..in_process import played
+from ..observe import total, unasked
 from ..target import Target
 from ..verdict import Broken, NotApplicable
 from ..wording import brief
@@ -51,13 +52,29 @@ def method_of(probe: Probe, recorded: Recorded) -> str:
 def answer(probe: Probe, recorded: Recorded, *, cuts: Cuts = "frame", events: bool = False) -> AIMessage | Broken:
     """The sum of what the model gives when it is answered with this recording, or what it raises.
 
+    A provider sends nothing that was not asked for. So an error counts only where it comes without usage too, if the
+    model did not ask for that, and where the model can be given the tools that are called.
+
     Raises:
         Broken: it neither gives a message nor raises, or asks for something that the provider refuses.
-        NotApplicable: it asks for another kind of answer.
+        NotApplicable: it asks for another kind of answer, or takes no URL, and vcrpy cannot play it to its client.
     """
+    told = _answer(probe, recorded, cuts=cuts, events=events)
+    if isinstance(told, Broken) and recorded.asks_usage and unasked(probe.exchanges):
+        told = _answer(probe, recorded.uncounted, cuts=cuts, events=events)
+    untold = recorded.decoded.reply.tool_calls and probe.target.lacks("tools", probe.form)
+    if isinstance(told, Broken) and untold and not recorded.error:
+        raise NotApplicable(f"{method_of(probe, recorded)} raises on calls that it was never to get: {untold}")
+    return told
+
+
+def _answer(probe: Probe, recorded: Recorded, *, cuts: Cuts, events: bool) -> AIMessage | Broken:
+    """What comes of this recording, whatever was asked for."""
     probe.play(recorded.turn(cuts))
+    in_process = probe.target.stanza.in_process
     try:
-        told: Any = _ask(probe, recorded, events=events)
+        with played(probe, recorded) if in_process else nullcontext():
+            told: Any = _ask(probe, recorded, events=events)
     except Broken as broken:
         if broken.__cause__ is None:
             raise

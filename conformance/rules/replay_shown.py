@@ -25,7 +25,7 @@ from ..cassettes import Recorded
 from ..catalogue import SHOULD, Case, rule
 from ..compat import text_of
 from ..drive import Probe
-from ..observe import leaves, reasoning_of, usage_of
+from ..observe import leaves, reasoning_of, unasked, usage_of
 from ..target import Target
 from ..verdict import Broken, NotApplicable
 from .replay_answers import (
@@ -68,7 +68,7 @@ def nothing_is_dropped(probe: Probe, case: Case) -> None:
         raise NotApplicable(f"{method_of(probe, recorded)} raises, which REPLAY-01 tells")
     texts = [*leaves(told), text_of(told)]
     reply, unknown = recorded.decoded.reply, recorded.decoded.unknown
-    if probe.target.lacks("usage", probe.form):
+    if probe.target.lacks("usage", probe.form) or (recorded.asks_usage and unasked(probe.exchanges)):
         reply = replace(reply, usage=None)
     made = {each.id for each in reply.blocks if isinstance(each, ServerToolCall) and not is_recorded(recorded, each.id)}
     missing = [*_not_shown(reply, told, texts, made), *_not_known(unknown, texts)]

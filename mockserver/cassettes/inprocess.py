@@ -8,11 +8,12 @@ was cut is not recorded. `mockserver record` and `mockserver.serve` keep all of 
 import json
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
+from urllib.parse import unquote, urlsplit
 
 from ..errors import MockServerError
 from .interaction import Interaction, read, unpacked
@@ -89,6 +90,97 @@ def cassette(
             store.note(used)
             if passage.lost:
                 (tell or _tell)(passage.lost)
+
+
+@dataclass(slots=True)
+class Heard:
+    """What the clients of this process asked while an answer was played to them; each request once, without an answer.
+
+    Args:
+        answered: those that were given the answer.
+        left: those that were given none, each with its method and URI; they failed.
+    """
+
+    answered: list[Interaction] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def playing(
+    answer: Interaction | None, *, takes: Callable[[Interaction], bool], asides: Mapping[str, Any] | None = None
+) -> Iterator[Heard]:
+    """Give the clients of this process one answer, whatever host they ask, whole and at once; nothing is sent.
+
+    Args:
+        answer: what is given, again and again; nothing where it is `None`.
+        takes: whether a request, which has no answer yet, is one that is to be answered so.
+        asides: by method and end of the path (``"GET /v1/models"``), the JSON document that answers any other call.
+
+    Raises:
+        MockServerError: vcrpy is not installed.
+    """
+    vcr = _vcr()
+    desk = _Desk(answer, takes, asides or {})
+    player = vcr.VCR(record_mode="none", match_on=(_OURS,))
+    player.register_matcher(_OURS, desk.answers)
+    player.register_persister(desk)
+    with player.use_cassette(_OURS, allow_playback_repeats=True):
+        yield desk.heard
+
+
+class _Desk:
+    """Says to vcrpy which of a few answers a request is given."""
+
+    def __init__(
+        self, answer: Interaction | None, takes: Callable[[Interaction], bool], asides: Mapping[str, Any]
+    ) -> None:
+        self.heard = Heard()
+        self._answer = answer
+        self._takes = takes
+        self._asides = asides
+
+    def load_cassette(self, path: str, serializer: object) -> tuple[list[Any], list[dict[str, Any]]]:
+        """What vcrpy asks for: the answers, each with a request that has its name for a URI."""
+        from vcr.request import Request  # noqa: PLC0415
+
+        answers = {name: _answer(_aside(document)) for name, document in self._asides.items()}
+        if self._answer:
+            answers[_OURS] = _answer(self._answer)
+        return [Request("POST", name, None, {}) for name in answers], list(answers.values())
+
+    def save_cassette(self, path: str, cassette_dict: dict[str, Any], serializer: object) -> None:
+        """Nothing is recorded."""
+
+    def answers(self, request: Any, named: Any) -> bool:
+        """Whether a request is given the answer of this name."""
+        asked = _asked(request)
+        path = unquote(urlsplit(asked.uri).path)
+        beside = (name.partition(" ") for name in self._asides)
+        aside = next((each for each in beside if each[0] == asked.method and path.endswith(each[2])), None)
+        if aside:
+            return bool(named.uri == "".join(aside))
+        if self._answer and self._takes(asked):
+            if asked.key not in [each.key for each in self.heard.answered]:
+                self.heard.answered.append(asked)
+            return bool(named.uri == _OURS)
+        line = f"{asked.method} {asked.uri}"
+        if line not in self.heard.left:
+            self.heard.left.append(line)
+        return False
+
+
+def _aside(document: Any) -> Interaction:
+    """A call that is answered with this JSON document."""
+    return Interaction(
+        method="GET",
+        uri="",
+        request_headers={},
+        request_body=b"",
+        status=200,
+        reason="OK",
+        headers={"content-type": "application/json"},
+        body=json.dumps(document).encode(),
+    )
 
 
 def _vcr() -> Any:
@@ -185,7 +277,7 @@ def _asked(request: Any) -> Interaction:
     """A request of vcrpy's, as one that has no answer yet."""
     headers = {str(name).lower(): _text(value) for name, value in request.headers.items()}
     return Interaction(
-        method=request.method,
+        method=request.method.upper(),  # aiohttp's users may write it in small letters
         uri=request.uri,
         request_headers=headers,
         request_body=_body(request.body_bytes),

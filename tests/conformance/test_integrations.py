@@ -25,7 +25,7 @@ wire = "openai-chat"
 kwargs = { model = "m" }
 """
 KNOWN = ", ".join(WIRES)
-KEYS = "wire, kwargs, env, eager, clear_env, lacks, also, settings, units, reasoning, tls, asides, versions"
+KEYS = "wire, kwargs, env, eager, clear_env, lacks, also, settings, units, reasoning, tls, asides, in_process, versions"
 KEYLESS = ("langchain_ollama:ChatOllama", "langchain_oci:ChatOCIGenAI")
 """Those whose provider takes no key, or one that is made for the run."""
 PARROT = {"shop:Parrot": Stanza(wire="openai-chat", kwargs={"model": "m"})}
@@ -40,7 +40,7 @@ def test_shipped_stanzas_are_right() -> None:
         assert class_name.isidentifier()
         assert stanza.wire in WIRES
         told = str([stanza.kwargs, stanza.env])
-        assert "{url}" in told
+        assert ("{url}" in told) is not stanza.in_process
         assert "{key}" in told or name in KEYLESS
         assert stanza.clear_env
 
@@ -128,6 +128,16 @@ def test_stanzas_are_parsed() -> None:
             "also.openai-responses holds kwargs, a table of constructor arguments, not {'kwargs': 1}",
         ),
         ({"tls": 1}, "tls is true or false, not 1"),
+        ({"in_process": "yes"}, "in_process is true or false, not 'yes'"),
+        ({"in_process": True}, "in_process goes with wire, which says what recordings are played"),
+        (
+            {"in_process": True, "wire": "openai-chat", "kwargs": {"base_url": "{url}/v1"}},
+            "in_process is for classes that take no URL, and kwargs holds {url}",
+        ),
+        (
+            {"in_process": True, "wire": "openai-chat", "tls": True},
+            "in_process is for classes that take no URL, and tls for those that take one",
+        ),
         ({"asides": ["GET /"]}, "asides is a table such as { \"GET /v1/models\" = {} }, not ['GET /']"),
         ({"asides": {"/a": {}}}, "asides holds methods and paths such as 'GET /v1/models', not '/a'"),
         ({"versions": 1.7}, "versions is a string such as '1.7.3', not 1.7"),

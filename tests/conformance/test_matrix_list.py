@@ -94,12 +94,13 @@ def test_shards_are_parts(shard: str) -> None:
 
 
 def test_the_shipped_list_has_all_stanzas() -> None:
-    """Each class with a stanza stands in it, and once more for each further wire, at a release."""
+    """Each class with a stanza that is aimed stands in it, and once more for each further wire, at a release."""
     found = load(SHIPPED)
     measured = [(each.model.partition(".")[0].partition(":")[0], each.model.rpartition(":")[2]) for each in found]
     wanted = [
         (name.partition(".")[0].partition(":")[0], name.rpartition(":")[2])
         for name, stanza in shipped().items()
+        if not stanza.in_process
         for _ in (stanza.wire, *stanza.also)
     ]
     assert sorted(measured) == sorted(wanted)

@@ -16,6 +16,7 @@ from .test_target import HERE, found
 INSTALL = "; is its package installed here? (pip install {})"
 NOT_TAKEN = "is called with the server's URL, and does not take it"
 NOT_ASKED = "it sends no request to the URL that it is called with"
+NO_URL = "; for a host that nothing changes there is `in_process` (docs/integrations.md#in_process)"
 
 
 def refused(name: str, given: dict[str, Any] | None = None, **stanza: Any) -> str:
@@ -95,7 +96,7 @@ def test_modules_that_cannot_be_imported(
         ("lost_factory", "lost_factory: it asks POST /v2/parrots, which is none of the wires " + ", ".join(WIRES)),
         (
             "factory_of_silence",
-            f"factory_of_silence: {NOT_ASKED} (invoke raised ConnectionError: no route to the shop)",
+            f"factory_of_silence: {NOT_ASKED} (invoke raised ConnectionError: no route to the shop){NO_URL}",
         ),
     ],
 )

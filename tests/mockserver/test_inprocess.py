@@ -13,10 +13,11 @@ import httpx
 import httpx2
 import pytest
 import requests
+from vcr.errors import CannotOverwriteExistingCassetteException
 
 import mockserver
 from mockserver import WIRES, MockServerError, Reply, Server
-from mockserver.cassettes.inprocess import cassette
+from mockserver.cassettes.inprocess import cassette, playing
 from mockserver.cassettes.interaction import Arrival, dump, is_cassette, read, write
 from mockserver.frames import join
 
@@ -218,3 +219,23 @@ def test_bad_input_is_told(file: Path) -> None:
     file.write_text("interactions: [\n")
     with pytest.raises(MockServerError, match=re.escape(f"{file}, line 2: ")), cassette(file):
         pass
+
+
+@pytest.mark.parametrize("ask", CLIENTS[:-1], ids=lambda ask: ask.__name__)
+async def test_one_answer_is_played_whatever_the_host(ask: Callable[..., Any]) -> None:
+    """Again and again, and each request is told once."""
+    answer = recorded(stream=False)
+    with playing(answer, takes=lambda request: request.method == "POST") as heard:
+        assert [await ask("https://provider.example") for _ in range(2)] == [answer.body, answer.body]
+    assert [(each.method, each.uri) for each in heard.answered] == [("POST", f"https://provider.example{CHAT}")]
+    assert not heard.left
+
+
+def test_what_is_not_taken_fails() -> None:
+    """It is told; calls beside have answers of their own."""
+    with playing(None, takes=lambda request: False, asides={"GET /v1/models": {"data": []}}) as heard:
+        assert requests.get("https://provider.example/hosted/v1/models", timeout=10).json() == {"data": []}
+        with pytest.raises(CannotOverwriteExistingCassetteException):
+            requests.get("https://provider.example/hosted/v1/files", timeout=10)
+    assert heard.left == ["GET https://provider.example/hosted/v1/files"]
+    assert not heard.answered
