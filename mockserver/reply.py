@@ -49,7 +49,7 @@ class _Pieces:
         for piece in pieces:
             if not isinstance(piece, str) or not piece:
                 raise ValueError(f"{type(self).__name__} is made of non-empty strings, not {piece!r}")
-            if _SURROGATE.search(piece):
+            if not piece.isascii() and _SURROGATE.search(piece):
                 raise ValueError(f"{type(self).__name__} has half a surrogate pair, which is no Unicode: {piece!r}")
         if not pieces and not self._may_be_empty():
             raise ValueError(f"{type(self).__name__} has at least one piece")

@@ -59,21 +59,36 @@ def _faults(target: Target) -> Iterator[Case]:
 def instance_answers_again(probe: Probe, case: Case) -> None:
     is_timed = case.name == "timeout"
     model = frail(probe, timeout=TIMEOUT) if is_timed else frail(probe)
-    for method in METHODS:
+    # Those that meet their timeout do so at once, so that it is waited for only once.
+    for methods in [METHODS] if is_timed else [[method] for method in METHODS]:
         probe.play(lambda asked: case.value if asked.text == PROMPT else scripts.FIVE)
-        # Whether it fails as it must is for the other rules of this area.
-        failing = ask(probe, method, model)
-        if not ends(probe, failing):
-            probe.goes_on = True
-            raise NotApplicable(f"{failing.name} has not ended after {PATIENCE:g} s or many requests")
-        # A slow machine may need more than so short a time for an answer.
-        for left in reversed(range(_TRIES if is_timed else 1)):
-            try:
-                same_text(scripts.FIVE.text, _answer(probe, method, model))
-                break
-            except Broken:
-                if not left:
-                    raise
+        # Whether they fail as they must is for the other rules of this area.
+        for failing in [ask(probe, method, model) for method in methods]:
+            _ended(probe, failing)
+        for method in methods:
+            _answers(probe, method, model, _TRIES if is_timed else 1)
+
+
+def _ended(probe: Probe, call: Call[Any]) -> None:
+    """Wait for the end of a call, whatever it is.
+
+    Raises:
+        NotApplicable: it goes on for too long.
+    """
+    if not ends(probe, call):
+        probe.goes_on = True
+        raise NotApplicable(f"{call.name} has not ended after {PATIENCE:g} s or many requests")
+
+
+def _answers(probe: Probe, method: str, model: Any, tries: int) -> None:
+    """The next call is answered; a slow machine may need more than a short timeout for that, once or twice."""
+    for left in reversed(range(tries)):
+        try:
+            same_text(scripts.FIVE.text, _answer(probe, method, model))
+            break
+        except Broken:
+            if not left:
+                raise
 
 
 def _answer(probe: Probe, method: str, model: Any) -> str:
@@ -189,23 +204,14 @@ def forms_raise_the_same(probe: Probe, case: Case) -> None:
     sync = Probe(probe.target, "sync", probe.bench)
     model = frail(probe, timeout=TIMEOUT) if turn is _STALLED else frail(probe)
     probe.play(turn)
-    error, wanted = (_raised(each, method, model) for each in (probe, sync))
+    # Both at once, so that a timeout is waited for only once.
+    calls = [ask(each, method, model) for each in (probe, sync)]
+    for call in calls:
+        _ended(probe, call)
+    error, wanted = (call.error() for call in calls)
     sync.finish()
     if error is None and wanted is None:
         raise NotApplicable("neither form raises, which the rule for this fault judges")
     if type(error) is not type(wanted):
         told, expected = ("no error" if each is None else describe_error(each) for each in (error, wanted))
         raise Broken(f"{expected} (as {sync.name(method)})", told)
-
-
-def _raised(probe: Probe, method: str, model: Any) -> BaseException | None:
-    """What the method raises, if it does.
-
-    Raises:
-        NotApplicable: it goes on for too long.
-    """
-    call = ask(probe, method, model)
-    if not ends(probe, call):
-        probe.goes_on = True
-        raise NotApplicable(f"{call.name} has not ended after {PATIENCE:g} s or many requests")
-    return call.error()
