@@ -23,6 +23,8 @@ from .catalogue import rules
 KEYS: Final = ("rule", "case", "reason", "model")
 NEW: Final = "not looked into yet"
 """The reason that a new entry gets; it is for a person to write a better one."""
+KIND: Final = ": "
+"""Stands between the situation of an explored item and a kind of failure; other kinds still fail."""
 _HEAD: Final = "Known failures of chat models; --conformance-update-baseline keeps the reasons."
 
 
@@ -41,6 +43,11 @@ class Key:
     def names(self, other: "Key") -> bool:
         """Whether an entry with this key is about that item."""
         return (self.rule, self.case) == (other.rule, other.case) and self.model in ("", other.model)
+
+
+def kind_of(situation: str, kind: str) -> str:
+    """The `case` of an entry for a kind of failure that an explored item shows."""
+    return f"{situation}{KIND}{kind}"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from .bench import Loop
+from .steps import Course, Deed
 from .verdict import Broken
 from .wording import brief, describe_error
 
@@ -33,6 +34,10 @@ class End:
 END: Final = End()
 
 
+def _end(value: object) -> Deed | None:
+    return "ends" if isinstance(value, End) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Seen(Generic[T]):
     """An item that a method gave, when (seconds of `time.monotonic`), and the CPU seconds of its thread until then."""
@@ -47,12 +52,19 @@ class Seen(Generic[T]):
 
 
 class Call(Generic[T]):
-    """A call that runs elsewhere."""
+    """A call that runs elsewhere. What is done to it is noted in `course`."""
 
-    def __init__(self, name: str, future: "Future[T]", cancel: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        future: "Future[T]",
+        cancel: Callable[[], object] | None = None,
+        course: Course | None = None,
+    ) -> None:
         self.name = name
         self._future = future
         self._cancel = cancel
+        self._course = course
 
     @property
     def done(self) -> bool:
@@ -61,6 +73,8 @@ class Call(Generic[T]):
     def cancel(self) -> None:
         """Cancel the task that runs the call (async forms only)."""
         assert self._cancel, "sync calls cannot be cancelled"
+        if self._course:
+            self._course.note("cancels")
         self._cancel()
 
     def wait(self, limit: float = LIMIT) -> bool:
@@ -110,6 +124,7 @@ class Stream(Generic[T]):
         self.name = name
         self._hand = hand
         self.seen: list[Seen[T]] = []
+        self.course = Course(name, self.seen)
 
     @property
     def items(self) -> list[T]:
@@ -117,7 +132,8 @@ class Stream(Generic[T]):
 
     def ask(self) -> "Call[T | End]":
         """Ask for the next item without waiting for it."""
-        return Call(self.name, self._hand.do(_Next(self.seen)))
+        self.course.note("asks")
+        return Call(self.name, self.course.watch(self._hand.do(_Next(self.seen)), _end))
 
     def next(self, limit: float = LIMIT) -> T | End:
         """The next item, or `END`.
@@ -142,7 +158,8 @@ class Stream(Generic[T]):
 
     def drain(self) -> "Call[None]":
         """Start to read to the end, without waiting for it."""
-        return Call(self.name, self._hand.do(_Drain(self.seen)))
+        self.course.note("reads on")
+        return Call(self.name, self.course.watch(self._hand.do(_Drain(self.seen)), lambda _: "ends"))
 
     def rest(self, limit: float = LIMIT) -> list[T]:
         """Read to the end, and give all items from the first on.
@@ -166,7 +183,10 @@ class Stream(Generic[T]):
         Raises:
             Broken: closing raises, or takes longer than `limit` seconds.
         """
-        call: Call[None] = Call(f"closing {self.name}", self._hand.do(_Close()))
+        self.course.note("closes")
+        call: Call[None] = Call(
+            f"closing {self.name}", self.course.watch(self._hand.do(_Close()), lambda _: "is closed")
+        )
         call.value(limit)
 
     def release(self) -> None:

@@ -1,4 +1,4 @@
-"""The command `conformance`: prints the catalogue, and runs the matrix."""
+"""The command `conformance`: prints the catalogue, runs the matrix, and compares and merges reports."""
 
 import argparse
 import difflib
@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from . import wording
 from .catalogue import rules
 from .choice import ChoiceError, rule_id
+from .explore import command as fuzz
 from .matrix import command as matrix
+from .reports import command as reports
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,6 +24,8 @@ def parser() -> argparse.ArgumentParser:
     explaining.add_argument("rule", metavar="RULE", type=str.upper)
     explaining.set_defaults(run=lambda options: _explain(options.rule))
     matrix.add(commands)
+    reports.add(commands)
+    fuzz.add(commands)
     return made
 
 

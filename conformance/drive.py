@@ -5,6 +5,7 @@ plain synchronous code, and steers: ask for the next chunk, close, cancel, open 
 forms, and a model that hangs or blocks cannot hang the rule.
 """
 
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from mockserver import Exchange, Gate, Reply, Turn
 from .bench import Bench
 from .build import Unsettable
 from .calls import Call, LoopHand, Stream, ThreadHand, carry, start_thread, started
+from .steps import Course
 from .verdict import Broken, NotApplicable
 from .wording import brief, describe_error
 from .wrapped import has, not_taken
@@ -33,6 +35,8 @@ T = TypeVar("T")
 
 PROMPT: Final = "Tell me something"
 """What rules ask where the question does not matter."""
+_KEPT: Final = 100
+"""How many calls, and exchanges of scripts played before, are kept to be told of."""
 
 
 @dataclass
@@ -46,6 +50,13 @@ class Probe:
     """What an INFO rule found."""
     goes_on: bool = False
     """Whether a call is left that may go on to ask the server, which no other item may then use."""
+    kinds: tuple[str, ...] = ()
+    """The kinds of failures that an explored item showed, and that it was to pass over."""
+    courses: deque[Course] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    """What was called of late, and what came of it."""
+    _before: deque[Exchange] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    played: tuple[Exchange, ...] | None = None
+    """The exchanges of a model that is answered within this process; `None` where it asks the server."""
     _models: dict[str, BaseChatModel] = field(default_factory=dict)
     _streams: list[Stream[Any]] = field(default_factory=list)
     _gates: list[Gate] = field(default_factory=list)
@@ -64,7 +75,12 @@ class Probe:
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
-        return self.server.exchanges
+        return self.server.exchanges if self.played is None else self.played
+
+    @property
+    def all_exchanges(self) -> tuple[Exchange, ...]:
+        """All of late, those of scripts played before too."""
+        return (*self._before, *self.exchanges)
 
     @property
     def exchange(self) -> Exchange:
@@ -115,10 +131,16 @@ class Probe:
     def speak(self, family: str) -> None:
         """Build the model from now on so that it speaks the wire of this family."""
         self.target = self.target.speaking(family)
+        self.renew()
+
+    def renew(self) -> None:
+        """Build the model anew when it is next asked for."""
         self._models.clear()
 
     def play(self, *answers: Reply | Turn | mockserver.Refused | Callable[[mockserver.Asked], Any]) -> None:
         """Script the server: answers in order, or one function from the request to its answer."""
+        if self.courses:
+            self._before += self.server.exchanges
         self.server.play(answers[0] if len(answers) == 1 and callable(answers[0]) else answers)  # type: ignore[arg-type]
 
     def gate(self) -> Gate:
@@ -140,14 +162,14 @@ class Probe:
 
     def in_loop(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> "Call[T]":
         """Start a coroutine as a task of the bench's loop."""
-        future: Future[T] = Future()
+        future, course = self._begun(name)
         loop = self.bench.loop
         task = started(loop, carry(work, future))
-        return Call(name, future, cancel=lambda: loop.loop.call_soon_threadsafe(task.cancel))
+        return Call(name, future, lambda: loop.loop.call_soon_threadsafe(task.cancel), course)
 
     def in_thread(self, name: str, work: Callable[[], T]) -> "Call[T]":
         """Start a function in a thread that has no loop."""
-        future: Future[T] = Future()
+        future, course = self._begun(name)
 
         def do() -> None:
             try:
@@ -156,7 +178,14 @@ class Probe:
                 future.set_exception(error)
 
         start_thread(do)
-        return Call(name, future)
+        return Call(name, future, course=course)
+
+    def _begun(self, name: str) -> "tuple[Future[Any], Course]":
+        """What a call that begins now is to come to, and where it is noted."""
+        course = Course(name)
+        self.courses.append(course)
+        course.note("calls")
+        return course.watch(Future(), lambda _: "answers"), course
 
     def iterate(self, method: str, *args: Any, on: Any = None, **kwargs: Any) -> Stream[Any]:
         """Start a method that gives an iterator; nothing runs before the first item is asked for."""
@@ -170,6 +199,7 @@ class Probe:
 
         stream: Stream[Any] = Stream(name, LoopHand(make, self.bench.loop) if self.is_async else ThreadHand(make))
         self._streams.append(stream)
+        self.courses.append(stream.course)
         return stream
 
     def with_tools(self, tools: Sequence[BaseTool | dict[str, Any]], **fields: Any) -> Runnable[Any, Any]:
@@ -196,8 +226,16 @@ class Probe:
         return chunks
 
     def finish(self) -> None:
-        """Open all gates and let go of all streams."""
+        """Open all gates and let go of all streams, those since it was last called."""
         for gate in self._gates:
             gate.open()
         for stream in self._streams:
             stream.release()
+        self._gates.clear()
+        self._streams.clear()
+
+    def forget(self) -> None:
+        """Have what was asked until now not told of; what tries thousands of examples keeps one of them."""
+        self.finish()
+        self.courses.clear()
+        self._before.clear()

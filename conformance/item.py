@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from .catalogue import REVISIONS, Case, Form, Level, Rule, rules
 from .target import Target
+
+REPLAY: Final = "REPLAY"
+"""The area of the rules that play recorded answers."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,10 @@ class Item:
 
 
 def items(target: Target) -> Iterator[Item]:
-    """All items for a target, in the order of the catalogue."""
+    """All items for a target, in the order of the catalogue; those of REPLAY, where its client takes no URL."""
     for rule in rules().values():
+        if target.stanza.in_process and rule.area != REPLAY:
+            continue
         for case in rule.cases(target):
             for form in rule.forms:
                 yield Item(target, rule, form, case)

@@ -14,6 +14,7 @@ from .catalogue import MUST, rules
 from .drive import Probe
 from .item import Item
 from .loopback import attempts
+from .timeline import timeline
 from .tls import trusted
 from .verdict import Broken, NotApplicable, Result, Verdict
 
@@ -78,13 +79,14 @@ def _checked(item: Item, probe: Probe) -> Result:
     try:
         with trusted(probe.server):
             item.rule.check(probe, item.case.fresh())
-        return Result(verdict="passed", facts=(("note", probe.note),) if probe.note else ())
+        return Result(verdict="passed", facts=(("note", probe.note),) if probe.note else (), kinds=probe.kinds)
     except NotApplicable as reason:
         return _told(reason.reason)
     except (Broken, TargetError) as error:
         broken = error if isinstance(error, Broken) else Broken("the model can be built", str(error))
         verdict: Verdict = "failed" if item.level == MUST else "warned"
-        return _missing(probe, error) or Result(verdict=verdict, facts=wording.facts(item, probe, broken))
+        facts = wording.facts(item, probe, broken)
+        return _missing(probe, error) or Result(verdict=verdict, facts=facts, kinds=broken.kinds)
     except Exception as error:
         told = traceback.format_exc()
         return _missing(probe, error) or Result(verdict="harness error", facts=(("error", told),))
@@ -101,6 +103,7 @@ def judge(item: Item, benches: Benches) -> Result:
     probe.play()
     known = len(attempts())
     result = _checked(item, probe)
+    decided = time.monotonic()
     if bench.server.errors and isinstance(error := bench.server.errors[0], Unencodable):
         # What the provider's protocol cannot say, no model can be judged on.
         result = _told(str(error))
@@ -110,8 +113,10 @@ def judge(item: Item, benches: Benches) -> Result:
         result = Result(verdict="harness error", facts=(("server", told),))
     if result.verdict in _UNKEPT and (left := wording.left(attempts()[known:])):
         result = replace(result, facts=(*result.facts, ("network", left)))
+    if result.verdict in _UNKEPT:
+        result = replace(result, timeline=timeline(probe.courses, probe.all_exchanges, decided))
     probe.finish()
     is_clean = result.verdict in ("passed", "not applicable") and not probe.goes_on
     benches.give_back(bench, clean=is_clean and not item.rule.alone)
     facts = tuple((label, wording.sayable(text)) for label, text in result.facts)
-    return Result(verdict=result.verdict, facts=facts, seconds=time.perf_counter() - started)
+    return replace(result, facts=facts, seconds=time.perf_counter() - started)

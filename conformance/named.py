@@ -18,6 +18,7 @@ from mockserver import CassetteError, MockServerError
 
 from . import cassettes, wording
 from .build import TargetError
+from .explore.asked import exploring
 from .integrations import Stanza, StanzaError, of_project, of_tables
 from .loopback import attempts
 from .offline import guard
@@ -59,6 +60,7 @@ def _resolve(config: pytest.Config) -> tuple[Target, ...]:
     if paths := config.getoption("--cassette"):
         played = replace(_cassettes(folder, paths), chosen=True)
         found = [replace(each, cassettes=played) for each in found]
+    found = [replace(each, exploring=exploring(config)) for each in found]
     labels = [each.label for each in found]
     return tuple(_renamed(each) if labels.count(each.label) > 1 else each for each in found)
 

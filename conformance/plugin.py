@@ -13,7 +13,10 @@ import pytest
 
 from . import hooks
 from .catalogue import LEVELS, REVISIONS
+from .collector import pause
+from .explore.exploring import ASKED, FOLDER
 from .marker import SIGNATURE, CassetteMarker
+from .spread import Controller, waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,11 +58,60 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     group.addoption(
         "--conformance-report",
-        metavar="FILE.json",
-        help="write the result of the run for machines, each item with its verdict; docs/running-the-matrix.md",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="write the result of the run: for people to FILE.html, for machines to FILE.json; may be repeated; "
+        "docs/reports.md",
+    )
+
+    group.addoption(
+        "--conformance-transcripts",
+        action="store_true",
+        help="compare what the model emits for a handful of scripts with what is kept in __transcripts__, where "
+        "--snapshot-update keeps it; docs/reports.md",
     )
 
     _choosing(group)
+    _exploring(group)
+
+
+def _exploring(group: pytest.OptionGroup) -> None:
+    """The options that say what is generated."""
+    group.addoption(
+        "--explore",
+        nargs="?",
+        type=int,
+        const=ASKED,
+        metavar="N",
+        help=f"run the rules of EXPLORE alone, each on so many generated examples ({ASKED} where no number is said)",
+    )
+    group.addoption(
+        "--explore-seed",
+        type=int,
+        default=0,
+        metavar="SEED",
+        help="draw other examples; those of one seed are the same",
+    )
+    group.addoption(
+        "--explore-seconds",
+        type=float,
+        metavar="SECONDS",
+        help="explore for so long at most, and without --explore=N for that long, shared by the items of EXPLORE",
+    )
+    group.addoption(
+        "--explore-folder",
+        default=FOLDER,
+        metavar="FOLDER",
+        help=f"write the scripts of what is found here ({FOLDER})",
+    )
+    group.addoption(
+        "--script",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="try the replies of this script (YAML), such as --explore writes, and nothing else; may be repeated",
+    )
 
 
 def _choosing(group: pytest.OptionGroup) -> None:
@@ -109,19 +161,35 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{SIGNATURE}: record the requests of the test, or play them from the file")
     config.pluginmanager.register(CassetteMarker(), "conformance-cassette")
     if config.getoption("--chat-model"):
-        from .offline import Offline  # noqa: PLC0415 - not in runs without a model
-        from .session import Session  # noqa: PLC0415
-
-        config.pluginmanager.register(Offline(config), "conformance-offline")
-        config.pluginmanager.register(Session(config), "conformance-session")
+        _judge_by(config)
     elif config.getoption("--chat-model-kwargs") is not None:
         raise pytest.UsageError("--chat-model-kwargs goes with --chat-model")
     elif config.getoption("--cassette"):
         raise pytest.UsageError("--cassette goes with --chat-model")
+    elif config.getoption("--explore") is not None or config.getoption("--explore-seconds") is not None:
+        raise pytest.UsageError("--explore goes with --chat-model")
+    elif config.getoption("--script"):
+        raise pytest.UsageError("--script goes with --chat-model")
+    elif config.getoption("--conformance-transcripts"):
+        raise pytest.UsageError("--conformance-transcripts goes with --chat-model")
     if config.getoption("--conformance-report"):
-        from .report import register  # noqa: PLC0415 - not in runs without a report
+        from .reports.report import register  # noqa: PLC0415 - not in runs without a report
 
         register(config)
+
+
+def _judge_by(config: pytest.Config) -> None:
+    """Have the rules run."""
+    pause(config)
+    from .offline import Offline  # noqa: PLC0415 - not in runs without a model
+
+    config.pluginmanager.register(Offline(config), "conformance-offline")
+    if waits(config):
+        config.pluginmanager.register(Controller(config), "conformance-controller")
+    else:
+        from .session import Session  # noqa: PLC0415
+
+        config.pluginmanager.register(Session(config), "conformance-session")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

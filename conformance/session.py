@@ -1,10 +1,10 @@
 """The pytest plugin's other half: collects the rules as items, runs them, and sums up."""
 
 import difflib
-import gc
 import os
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +14,17 @@ from . import wording
 from .baseline import Baseline, BaselineError, Change, load
 from .bench import Benches
 from .choice import Choice, ChoiceError, words
+from .collector import collect, leave_out_all
+from .explore.asked import known
+from .explore.exploring import AREA as EXPLORE
+from .explore.progress import Progress
+from .item import REPLAY as REPLAY
 from .item import Item, items
 from .judge import Judge
 from .named import HIDDEN as HIDDEN
 from .named import hidden as hidden
 from .named import targets as targets
-from .report_items import properties
+from .reports.items import carry, name_alone, properties
 from .summary import Summary
 from .target import Target
 from .terms import Terms
@@ -27,8 +32,6 @@ from .verdict import RED, Result
 
 ROOT: Final = "conformance"
 """First part of all node ids."""
-REPLAY: Final = "REPLAY"
-"""The area of the rules that are all that runs on chosen cassettes."""
 _TOLD: Final = f"Captured {ROOT} call"
 """The section of a report that holds the text of a SHOULD; pytest adds what the model printed after it."""
 WARNINGS: Final = (
@@ -86,8 +89,13 @@ class Session:
         self._targets = targets(config)
         self._choice = _chosen(config)
         self._terms = config.stash[_TERMS] = _terms(config)
+        self._targets = tuple(self._explored(target) for target in self._targets)
         self._change: Change | None = None
         self._unwritten = ""
+        if config.getoption("--conformance-transcripts"):
+            from .snapshots.collecting import Transcripts  # noqa: PLC0415 - not in runs without transcripts
+
+            config.pluginmanager.register(Transcripts(config), "conformance-transcripts")
         wanted = [arg for arg in config.args if arg.startswith(f"{ROOT}::")]
         self._wanted = _checked(wanted, self._targets)
         self._summary = Summary(self._targets)
@@ -95,6 +103,17 @@ class Session:
         self._runs = bool(self._wanted) or config.args_source is not pytest.Config.ArgsSource.ARGS
         # Without paths on the command line the rules are all that runs; pytest would add the current folder.
         config.args[:] = chosen if config.args_source is pytest.Config.ArgsSource.ARGS else []
+
+    def _explored(self, target: Target) -> Target:
+        """The target, explored with what the baseline passes over, its share of the time, and progress shown."""
+        exploring, baseline = target.exploring, self._terms.baseline
+        if exploring.seconds is not None:
+            explored = [item for each in self._targets for item in items(each) if item.rule.area == EXPLORE]
+            share = exploring.seconds / max(1, sum(map(self._choice.takes, explored)))
+            exploring = replace(exploring, seconds=share)
+        if exploring.chosen:
+            exploring = replace(exploring, progress=Progress(self._config, exploring.examples).tell)
+        return replace(target, exploring=replace(exploring, known=known(baseline, target.label) if baseline else {}))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_make_collect_report(
@@ -109,13 +128,19 @@ class Session:
     def _cells(self) -> Iterator[tuple[str, Item]]:
         """The items that are to run, with their node ids."""
         for nodeid, item in _cells(self._targets):
-            named = not self._wanted or any(_names(wanted, nodeid) for wanted in self._wanted)
+            named = not self._wanted or any(within(wanted, nodeid) for wanted in self._wanted)
             if named and self._choice.takes(item):
                 yield nodeid, item
+
+    def pytest_collection_finish(self) -> None:
+        leave_out_all(self._config)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
+        if isinstance(item, RuleItem):
+            carry(report, item.result)
+            name_alone(report)
         if isinstance(item, RuleItem) and report.skipped:
             # The place of a skip is the rule, and not the line of ours that skips.
             report.longrepr = (item.nodeid, None, item.reason)  # type: ignore[assignment]
@@ -137,7 +162,7 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        _leave_nothing(_benches(self._config))
+        _leave_nothing(benches(self._config))
         if self._terms.updating and not hasattr(self._config, "workerinput"):
             try:
                 self._change = self._terms.write([target.label for target in self._targets])
@@ -149,7 +174,8 @@ class Session:
         played = self._targets[0].cassettes
         cassettes = [f"cassettes: {played.count} recorded interactions"] if played.chosen else []
         guessed = [f"{wording.GUESSED}\n{target.guessed}" for target in self._targets if target.guessed]
-        return [*(self._summary.header(target) for target in self._targets), *guessed, *cassettes]
+        explored = self._targets[0].exploring.header
+        return [*(self._summary.header(target) for target in self._targets), *guessed, *cassettes, *explored]
 
     def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         if self._config.get_verbosity() > 0:
@@ -170,26 +196,22 @@ _BENCHES: Final = pytest.StashKey[Benches]()
 
 
 def _leave_nothing(benches: Benches) -> None:
-    """Close the last bench, and collect what models left in its loop.
-
-    Models cannot be closed: their async clients keep idle connections in a loop that ends, and warn of it when they
-    are collected. Within items such warnings are ignored; after them `-W error` would make errors of them.
-    """
+    """Close the last bench, and collect what models left in its loop."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         benches.close()
-        gc.collect()
+    collect()
 
 
 _JUDGE: Final = pytest.StashKey[Judge]()
 
 
-def _benches(config: pytest.Config) -> Benches:
+def benches(config: pytest.Config) -> Benches:
     return config.stash.setdefault(_BENCHES, Benches())
 
 
 def _judge(config: pytest.Config) -> Judge:
-    return config.stash.setdefault(_JUDGE, Judge(_benches(config)))
+    return config.stash.setdefault(_JUDGE, Judge(benches(config)))
 
 
 class Rules(pytest.Collector):
@@ -208,12 +230,14 @@ def _cells(targets: Sequence[Target]) -> Iterator[tuple[str, Item]]:
     """All items with their node ids."""
     for target in targets:
         for item in items(target):
-            if target.cassettes.chosen and item.rule.area != REPLAY:
+            if (target.cassettes.chosen and item.rule.area != REPLAY) or (
+                target.exploring.chosen and item.rule.area != EXPLORE
+            ):
                 continue
             yield f"{ROOT}::{target.label}::{item.name}", item
 
 
-def _names(wanted: str, nodeid: str) -> bool:
+def within(wanted: str, nodeid: str) -> bool:
     """Whether a node id of the command line names this item or a part of the tree above it."""
     return f"{nodeid}::".startswith(f"{wanted.rstrip(':')}::")
 
@@ -226,11 +250,15 @@ def _checked(wanted: Sequence[str], targets: Sequence[Target]) -> Sequence[str]:
     """
     known = [nodeid for nodeid, _ in _cells(targets)] if wanted else []
     for each in wanted:
-        if not any(_names(each, nodeid) for nodeid in known):
-            nearest = difflib.get_close_matches(each, known, 1)
-            hint = f"; did you mean {nearest[0]}?" if nearest else ""
-            raise pytest.UsageError(f"not found: {each}{hint}")
+        if not any(within(each, nodeid) for nodeid in known):
+            raise not_found(each, known)
     return wanted
+
+
+def not_found(nodeid: str, known: Sequence[str]) -> pytest.UsageError:
+    """What is said of a node id that names nothing."""
+    nearest = difflib.get_close_matches(nodeid, known, 1)
+    return pytest.UsageError(f"not found: {nodeid}{f'; did you mean {nearest[0]}?' if nearest else ''}")
 
 
 class RuleItem(pytest.Item):
@@ -258,6 +286,8 @@ class RuleItem(pytest.Item):
             result = _judge(self.config).result(self._item)
         result = self._result = self.config.stash[_TERMS].settled(self._item, result)
         self.user_properties += [("verdict", result.verdict), *properties(result)]
+        if result.kinds:
+            self.user_properties.append(("kinds", result.kinds))
         if result.verdict == "passed" and result.reason:
             self.user_properties.append(("note", result.reason))
         if result.verdict in ("not applicable", "blocked"):
@@ -268,6 +298,10 @@ class RuleItem(pytest.Item):
             raise _NotKept
         if result.verdict in _TOLD_OF:
             self.add_report_section("call", ROOT, self._told())
+
+    @property
+    def result(self) -> Result | None:
+        return self._result
 
     @property
     def reason(self) -> str:

@@ -36,7 +36,8 @@ class Summary:
 
     def header(self, target: Target) -> str:
         name = " ".join(part for part in (target.spec, version_of(target)) if part)
-        return f"chat model: {name} (wire {target.wire.name}, langchain-core {CORE})"
+        told = f"chat model: {name} (wire {target.wire.name}, langchain-core {CORE})"
+        return f"{told}\n  played {wording.PLAYED}; {wording.REPLAY_ALONE}" if target.stanza.in_process else told
 
     def lines(self) -> Iterator[str]:
         for target in self._targets:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import FunctionType
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from langchain_core.language_models import BaseChatModel
 
@@ -19,13 +19,17 @@ from . import compat
 from .build import TargetError, from_class, from_factory, from_instance, from_wrapped, no_stanza, pinned
 from .cassettes import Cassettes, own_cassettes
 from .catalogue import Form
+from .explore.exploring import Exploring
 from .guessing import Make, guessed
+from .in_process import building
 from .integrations import SETTINGS, UNITS, Stanza, environment, known
 from .loopback import unnoted
 from .needs import lacking
 from .tls import serving, trusted
 from .wording import describe_error
 from .wrapped import Wrapper, can_be_asked, models_in, wrapper_of
+
+_FIXED_HOST: Final = "; for a host that nothing changes there is `in_process` (docs/integrations.md#in_process)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,7 @@ class Target:
         stanza: how it is built.
         extra: constructor arguments of the user's.
         cassettes: the recordings that it is tried on.
+        exploring: how much is generated for it.
         profile: what the model's profile says that it can do.
         guessed: the stanza to pin, where it was guessed.
         wrapper: what the model is wrapped in; `model_class` is then the class of the model inside, or `BaseChatModel`
@@ -54,6 +59,7 @@ class Target:
     model_class: type[BaseChatModel]
     extra: Mapping[str, Any] = field(default_factory=dict)
     cassettes: Cassettes = field(default_factory=own_cassettes)
+    exploring: Exploring = field(default_factory=Exploring)
     profile: Mapping[str, Any] = field(default_factory=dict)
     guessed: str = ""
     wrapper: Wrapper | None = None
@@ -258,7 +264,8 @@ def _stanza_of(found: type, stanzas: Mapping[str, Stanza]) -> Stanza | None:
 def _checked(spec: str, stanza: Stanza, kwargs: Mapping[str, Any], make: Callable[..., BaseChatModel]) -> Target:
     """Build the model once, against a server of its own, to see that it can be built and what it speaks."""
     with serving(Reply.of("Hello"), tls=stanza.tls, asides=stanza.asides) as server, trusted(server):
-        model = make(server.url, **kwargs)
+        with building(stanza):
+            model = make(server.url, **kwargs)
         wrapper = wrapper_of(model)
         inner = next(models_in(model), model)
         of_class = _stanza_of(type(inner), {}) or Stanza()
@@ -266,12 +273,15 @@ def _checked(spec: str, stanza: Stanza, kwargs: Mapping[str, Any], make: Callabl
         wire = WIRES[name] if name else _heard(spec, model, server)
     hidden = tuple(dict.fromkeys(stanza.clear_env + of_class.clear_env))
     reasoning = stanza.reasoning or of_class.reasoning
+    in_process = stanza.in_process or (stanza.wire is None and of_class.in_process)
     return Target(
         spec=spec,
         label=spec.partition(":")[2],
         make=make,
         wire=wire,
-        stanza=replace(stanza, clear_env=hidden, also={**of_class.also, **stanza.also}, reasoning=reasoning),
+        stanza=replace(
+            stanza, clear_env=hidden, also={**of_class.also, **stanza.also}, reasoning=reasoning, in_process=in_process
+        ),
         model_class=type(inner) if isinstance(inner, BaseChatModel) else BaseChatModel,
         extra=kwargs,
         profile=compat.profile_of(inner),
@@ -299,5 +309,5 @@ def _heard(spec: str, model: BaseChatModel, server: mockserver.Server) -> Wire:
         sent = f"{server.exchanges[0].method} {server.exchanges[0].path}"
         reason = f"it asks {sent}, which is none of the wires {', '.join(WIRES)}"
     else:
-        reason = f"it sends no request to the URL that it is called with{error}"
+        reason = f"it sends no request to the URL that it is called with{error}{_FIXED_HOST}"
     raise TargetError(f"{spec}: {reason}")

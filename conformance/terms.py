@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .baseline import Baseline, BaselineError, Change, Key, update
+from .baseline import KIND, Baseline, BaselineError, Change, Key, kind_of, update
 from .catalogue import REVISIONS
 from .item import Item
 from .verdict import Result
@@ -37,6 +37,8 @@ class Terms:
         about to be written there. What stands there and passes is `stale`.
         """
         reason = self.baseline.reason(key_of(item)) if self.baseline else None
+        if result.verdict == "passed" and result.kinds:
+            return replace(result, verdict="known", known=self._reasons(item, result.kinds))
         if result.verdict in ("failed", "warned"):
             if item.is_newer(self.revision):
                 return replace(result, verdict="new")
@@ -52,16 +54,24 @@ class Terms:
         if not self.baseline or not self.baseline.reasons:
             return []
         known = [key_of(item) for item in items]
-        return [key for key in self.baseline.reasons if not any(key.names(each) for each in known)]
+        named = {key: replace(key, case=key.case.partition(KIND)[0]) for key in self.baseline.reasons}
+        return [key for key, item in named.items() if not any(item.names(each) for each in known)]
 
     def note(self, facts: dict[str, Any]) -> None:
         """Take note of an item's verdict, told by the properties of its report."""
         situation = "-".join(part for part in (facts["form"], facts["case"]) if part)
         key = Key(str(facts["rule"]), situation, str(facts["model"]))
         if facts.get("verdict") == "known":
-            self._failed.append(key)
+            kinds = facts.get("kinds", ())
+            self._failed += [replace(key, case=kind_of(situation, kind)) for kind in kinds] or [key]
         elif facts.get("verdict") == "passed":
             self._held.append(key)
+
+    def _reasons(self, item: Item, kinds: Iterable[str]) -> str:
+        """Why kinds of failures that an explored item showed are let stand."""
+        key = key_of(item)
+        reasons = (self.baseline.reason(replace(key, case=kind_of(key.case, kind))) for kind in kinds if self.baseline)
+        return "; ".join(dict.fromkeys(filter(None, reasons)))
 
     def write(self, models: Sequence[str]) -> Change:
         """Write the baseline; `models` are the labels of all models of the run.

@@ -1,8 +1,9 @@
 """What becomes of a rule on a model, and why."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 Verdict: TypeAlias = Literal[
     "passed", "failed", "warned", "not applicable", "blocked", "known", "stale", "new", "harness error"
@@ -28,12 +29,18 @@ class Broken(Exception):
         observed: what was seen.
         because: where the difference comes from, as far as can be seen.
         frame: kind of the frame that is to be shown, such as ``finish``.
+        more: further facts, label and text.
+        kinds: the kinds of failures that were found, where there may be several.
+        options: what the command that runs the item again needs.
     """
 
     expected: str
     observed: str
     because: str = ""
     frame: str = ""
+    more: tuple[tuple[str, str], ...] = ()
+    kinds: tuple[str, ...] = ()
+    options: str = ""
 
 
 @dataclass
@@ -50,13 +57,18 @@ class Result:
     Args:
         facts: label and text, in the order in which they are shown.
         known: why the item may fail, where a baseline says so.
+        timeline: what went on while it ran, in the shape of ``timeline`` in ``reports/report.schema.json``.
+        kinds: the kinds of failures that an explored item showed: new ones where it fails, and where it passes those
+            that the baseline has it pass over.
         seconds: time that the item took.
     """
 
     verdict: Verdict
     facts: tuple[tuple[str, str], ...] = ()
     known: str = ""
+    kinds: tuple[str, ...] = ()
     seconds: float = field(default=0.0, compare=False)
+    timeline: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def reason(self) -> str:

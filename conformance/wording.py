@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 110
 GUESSED: Final = "how it is built was guessed; to pin it, write into pyproject.toml:"
+PLAYED: Final = "in-process through vcrpy: no timing, no cuts"
+"""How answers come to a model whose client takes no URL."""
+REPLAY_ALONE: Final = "its client takes no URL, so REPLAY is all that runs"
 _LABEL: Final = 11
 _LISTED: Final = (
     ("MUST rules that do not hold", "failed"),
@@ -50,8 +53,9 @@ def facts(item: "Item", probe: "Probe", broken: Broken) -> tuple[tuple[str, str]
         ("script", script(probe.server.script, probe.wire.name, probe.exchanges)),
         ("wire", wire(probe.exchanges, broken.frame)),
         ("level", item.case.why if item.case.level else ""),
+        *broken.more,
         ("hint", item.rule.hint),
-        ("rerun", rerun(item)),
+        ("rerun", rerun(item) + broken.options),
     ]
     return tuple((label, text) for label, text in told if text)
 
@@ -82,11 +86,15 @@ def failure(rule: Rule, level: Level, who: str, facts: Iterable[tuple[str, str]]
     head = f"{rule.id}  {level}  {rule.statement}"
     gap = " " * max(2, WIDTH - len(head) - len(who))
     lines = [f"{head}{gap}{who}" if len(head) + len(who) + 2 <= WIDTH else f"{head}\n{' ' * 2}{who}"]
+    return "\n".join([*lines, *labelled(facts)])
+
+
+def labelled(facts: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """The lines of facts, each after its label."""
     for label, text in facts:
         first, *more = text.rstrip("\n").split("\n")
-        lines.append(f"  {label.ljust(_LABEL)}{first}")
-        lines += [f"  {' ' * _LABEL}{line}" for line in more]
-    return "\n".join(lines)
+        yield f"  {label.ljust(_LABEL)}{first}"
+        yield from (f"  {' ' * _LABEL}{line}" for line in more)
 
 
 def rerun(item: "Item") -> str:
@@ -148,6 +156,8 @@ def summary(target: "Target", version: str, tallies: Mapping[str, Tally], rules:
         yield f"  {area.ljust(_LABEL)}{told}{rest}"
     if target.cassettes.chosen and (left_out := target.cassettes.others(target.families)):
         yield f"  {'cassettes'.ljust(_LABEL)}not applicable are {left_out}"
+    if target.stanza.in_process:
+        yield f"  {'played'.ljust(_LABEL)}{PLAYED}; {REPLAY_ALONE}"
     for note in (note for tally in tallies.values() for note in tally.notes):
         yield f"  {'methods'.ljust(_LABEL)}{note}"
     for title, verdict in _LISTED:

@@ -14,7 +14,7 @@ from .reply import Citation, Media, Reasoning, Refusal, Reply, ServerToolCall, S
 from .scripts.script import Script, Turn, When, WhenMessage, WhenMessages
 from .sending.delivery import Byte, Delivery, Edit, Fault, Gate, Insert, Pace, Random
 from .sending.framing import Framing
-from .serving.exchange import Exchange, Write
+from .serving.exchange import Exchange, Held, Write
 from .serving.server import Server, serve
 from .wires import WIRES, Asked, Request, Wire
 
@@ -31,6 +31,7 @@ __all__ = [
     "Frame",
     "Framing",
     "Gate",
+    "Held",
     "Insert",
     "Media",
     "MockServerError",

@@ -3,8 +3,9 @@
 A model is tried on all cases of the rules that it breaks; with `--whole-matrix` on the first case of all others too,
 which takes the better part of an hour on two cores.
 
-STREAM-16 and STREAM-17 measure time, and the rules of REPLAY judge on recordings what others judge on scripts; these
-run on the models that are to break them, and on the reference (`test_reference`).
+STREAM-16 and STREAM-17 measure time, the rules of REPLAY judge on recordings what others judge on scripts, and those of
+EXPLORE on what is generated; these run on the models that are to break them, and on the reference (`test_reference`).
+`test_explore_planted` has the models that are broken where no other rule looks.
 """
 
 import importlib

@@ -33,6 +33,7 @@ _TRIED: Final = {
     "STATE": "STATE-02",
     "SECRET": "SECRET-01",
     "REPLAY": "REPLAY-01",
+    "EXPLORE": "EXPLORE-01",
 }
 """The rule of each area, which is tried in its first case."""
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from ..report_facts import DISTRIBUTION, suite_version
+from ..reports.facts import DISTRIBUTION, suite_version
 from .children import Children, TimeLimit
 from .listing import Integration
 

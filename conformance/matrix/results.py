@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..integrations import shipped
-from ..report_facts import FORMAT, catalogue_digest, suite_version
+from ..reports.facts import FORMAT, catalogue_digest, suite_version
 from .listing import Integration
 
 MATRIX: Final = 1
@@ -105,7 +105,7 @@ class Results:
         """The row that is kept; `None` where there is none that can be read."""
         file = self.file(name)
         try:
-            return _read(file)
+            return read(file)
         except ResultsError:
             return None
 
@@ -119,7 +119,7 @@ class Results:
         part.replace(file)
 
 
-def _read(file: Path) -> Row:
+def read(file: Path) -> Row:
     """The row in a file.
 
     Raises:
@@ -145,14 +145,21 @@ def merged(folders: Iterable[Path]) -> list[Row]:
     Raises:
         ResultsError: a folder holds no results, or a file in it is none.
     """
-    found: dict[str, Row] = {}
+    found: list[Row] = []
     for folder in folders:
         rows = list(_rows(folder))
         if not rows:
             raise ResultsError(f"{folder}: holds no results; `conformance matrix --results {folder}` writes them there")
-        for row in rows:
-            if row.name not in found or _rank(row) > _rank(found[row.name]):
-                found[row.name] = row
+        found += rows
+    return newest(found)
+
+
+def newest(rows: Iterable[Row]) -> list[Row]:
+    """The rows by name: of one that stands several times, the newest with a result."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        if row.name not in found or _rank(row) > _rank(found[row.name]):
+            found[row.name] = row
     return list(found.values())
 
 
@@ -163,4 +170,4 @@ def _rank(row: Row) -> tuple[bool, str]:
 def _rows(folder: Path) -> Iterator[Row]:
     """The rows below a folder: those that CI downloads stand in a folder of their own for each machine."""
     for file in sorted(folder.rglob("*.json")):
-        yield _read(file)
+        yield read(file)

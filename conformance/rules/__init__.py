@@ -17,6 +17,7 @@ from . import (  # noqa: I001 - the order of the areas is that of the catalogue
     asynchronous,
     cancel,
     cancel_after,
+    cancel_turns,
     batch,
     events,
     events_chain,
@@ -42,6 +43,7 @@ from . import (  # noqa: I001 - the order of the areas is that of the catalogue
     replay,
     replay_agree,
     replay_shown,
+    explore,
 )
 
 __all__ = [
@@ -53,11 +55,13 @@ __all__ = [
     "callback_handlers",
     "cancel",
     "cancel_after",
+    "cancel_turns",
     "default",
     "default_claims",
     "events",
     "events_chain",
     "events_end",
+    "explore",
     "fault",
     "fault_after",
     "fault_connection",

@@ -56,6 +56,7 @@ def dump(
     head: Sequence[str] = (),
     default: Turn | None = None,
     gates: Mapping[str, Gate] | None = None,
+    about: Mapping[str, Any] | None = None,
     joined: bool = False,
 ) -> str:
     """The YAML of a script.
@@ -65,6 +66,7 @@ def dump(
         head: lines of comment at its top.
         default: answers what no turn does.
         gates: the names of gates; others get names of their own.
+        about: what the script is for: plain values, which the server does not read.
         joined: whether arguments of calls that are in one piece are written as a mapping, which has other pieces.
 
     Raises:
@@ -77,6 +79,8 @@ def dump(
         remarked = each if isinstance(each, Remarked) else Remarked(each)
         lines += [line for remark in remarked.remarks for line in _comment(remark, 2)]
         lines += _item(writer.turn(remarked.turn, f"turn {number}"), 2)
+    if about:
+        lines += ["about:", *_pairs(about, 2)]
     if default:
         lines += ["default:", *_pairs(writer.turn(default, "the default"), 2)]
     return "".join(f"{line}\n" for line in lines)

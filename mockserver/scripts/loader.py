@@ -6,7 +6,7 @@ The shapes below are the one place that says which keys there are; `schema` is t
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -269,11 +269,13 @@ class Scripted:
         turns: the answers in order; a request is answered by the first turn that matches it and has answers left.
         loop: whether the turns that match a request start again once all of them are used up.
         default: answers what no turn does.
+        about: what it is for, in any words, for people and other programs; it changes nothing.
     """
 
     turns: tuple[Turn, ...]
     loop: bool = False
     default: Turn | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 _SCRIPT: Final = Record(
@@ -284,6 +286,7 @@ _SCRIPT: Final = Record(
         "turns": Many(_TURN, empty="a script has at least one turn"),
         "loop": FLAG,
         "default": _DEFAULT,
+        "about": Anything(dict),
         "$schema": STRING,
     },
     required=["turns"],
@@ -375,4 +378,5 @@ def _joined(documents: list[Value | tuple[Turn, ...]]) -> Script:
         loop=any(each.loop for each in read),
         default=next((each.default for each in read if each.default), None),
         gates=gates,
+        about={name: value for each in read for name, value in each.about.items()},
     )

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..errors import MockServerError, Refused
 from ..recording import Recording
@@ -96,6 +96,7 @@ class Script:
             then answers once in each round, the last one too.
         default: answers what no turn does.
         gates: the gates that are to be found by name; those of turns may be among them.
+        about: what the script is for; nothing here reads it.
 
     Raises:
         ValueError: a function is given a loop or a default, or the default has conditions.
@@ -108,12 +109,14 @@ class Script:
         loop: bool = False,
         default: Answer | None = None,
         gates: Mapping[str, Gate] | None = None,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
         self._responder = turns if callable(turns) else None
         self.turns: tuple[Turn, ...] = () if callable(turns) else tuple(turns)
         self.loop = loop
         self.default = None if default is None else as_turn(default)
         self.gates: Mapping[str, Gate] = dict(gates or {})
+        self.about: Mapping[str, Any] = dict(about or {})
         self._counting = threading.Lock()
         self._answered = [0] * len(self.turns)
         self._used: set[int] = set()

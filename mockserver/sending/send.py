@@ -223,9 +223,7 @@ class _Sender:
 
     async def _wait(self, hold: Hold) -> None:
         for gate in hold.gates:
-            arrived = time.monotonic()
-            await gate.passage()
-            self._start += time.monotonic() - arrived
+            self._start += await self._exchange.pass_through(gate)
         if hold.due is None:
             return
         await self._sleep(self._start + hold.due)

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ..frames import Frame
 from ..scripts.script import Turn
+from ..sending.gate import Gate
 from ..wires import Asked
 
 _MOST: Final = 64 * 1024 * 1024
@@ -28,6 +29,18 @@ class Write(NamedTuple):
     at: float
     size: int
     frames: int
+
+
+class Held(NamedTuple):
+    """A time for which a gate held an answer: from and until when (seconds of `time.monotonic`), and before how many
+    writes.
+
+    `until` is `None` while it is closed.
+    """
+
+    at: float
+    until: float | None
+    writes: int
 
 
 class Journal:
@@ -141,6 +154,7 @@ class Exchange:
         asked: the request as understood; `None` where it belongs to no wire or was refused.
         turn: the turn that answers it.
         frames: the frames planned for the answer; a body that is not streamed is one frame.
+        held: the times for which gates held the answer.
         refused: why the server refused the request, where it did; `refused_at` is the JSON path of the fault, if known.
         is_aside: whether it is a call beside the main ones, such as for a list of models.
         is_answered: whether all bytes are on their way.
@@ -162,6 +176,7 @@ class Exchange:
     status: int | None = None
     frames: tuple[Frame, ...] = ()
     writes: list[Write] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
     refused: str | None = None
     refused_at: str = ""
     is_aside: bool = False
@@ -173,6 +188,18 @@ class Exchange:
 
     def __post_init__(self) -> None:
         self.journal.begin(self)
+
+    async def pass_through(self, gate: Gate) -> float:
+        """Wait until the gate is open, and note it; gives the seconds that it took."""
+        arrived = time.monotonic()
+        if gate.is_open:
+            await gate.passage()
+            return 0.0
+        self.held.append(Held(arrived, None, len(self.writes)))
+        await gate.passage()
+        now = time.monotonic()
+        self.held[-1] = self.held[-1]._replace(until=now)
+        return now - arrived
 
     def let_go(self) -> None:
         """Note that nothing is held back any more: with the last bytes, the client may think itself done."""

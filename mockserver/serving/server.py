@@ -271,7 +271,7 @@ class Server(Space):
         try:
             answer, delivery, ending = self._answer(found, asked, exchange, unread)
             if gate := delivery.gates.get("head"):
-                await gate.passage()
+                await exchange.pass_through(gate)
             # After these, what comes on the connection cannot be read as a request any more.
             is_last = unread is not None or request.headers.get("upgrade", "").lower() == "websocket"
             return await send(request, exchange, answer, delivery, ending=ending, is_last=is_last)

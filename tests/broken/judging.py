@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from conformance.bench import Benches
 from conformance.catalogue import Case
+from conformance.explore.exploring import USUAL, Exploring
 from conformance.integrations import Stanza
 from conformance.item import items
 from conformance.judge import Judge
@@ -47,8 +48,10 @@ STANZAS: Final = {
         )
     },
 }
-SLOW: Final = frozenset({"STREAM-16", "STREAM-17"})
+SLOW: Final = frozenset({"STREAM-16", "STREAM-17", "EXPLORE-01", "EXPLORE-02"})
 """Rules that take longer than all others together."""
+_EXPLORED: Final = 60
+"""Examples on the models whose defects are to be found by exploring."""
 RECORDED: Final = frozenset({"REPLAY-01", "REPLAY-02", "REPLAY-03", "REPLAY-04"})
 """Rules that judge on recordings what the others judge on scripts."""
 
@@ -61,7 +64,8 @@ def target_of(
     spec: str, kwargs: Mapping[str, Any] = MappingProxyType({}), stanzas: Mapping[str, Stanza] = STANZAS
 ) -> Target:
     """The model, with the recordings that are made for tests."""
-    return replace(resolve(spec, kwargs, stanzas), cassettes=MADE)
+    examples = _EXPLORED if spec.startswith("tests.broken.explore.") else USUAL
+    return replace(resolve(spec, kwargs, stanzas), cassettes=MADE, exploring=Exploring(examples=examples))
 
 
 def verdicts(

@@ -15,9 +15,9 @@ from conformance.item import items
 from conformance.target import Target, resolve
 
 AREAS: Final = {
-    "INVOKE": 9, "STREAM": 18, "TOOL": 12, "META": 10, "ASYNC": 6, "CANCEL": 8, "BATCH": 9, "EVENTS": 13, "BLOCKS": 8,
+    "INVOKE": 9, "STREAM": 18, "TOOL": 12, "META": 10, "ASYNC": 6, "CANCEL": 9, "BATCH": 9, "EVENTS": 13, "BLOCKS": 8,
     "CALLBACK": 6, "FAULT": 14, "RETRY": 5, "SSE": 26, "REQUEST": 10, "DEFAULT": 5, "STATE": 4, "SECRET": 2,
-    "REPLAY": 4,
+    "REPLAY": 4, "EXPLORE": 2,
 }  # fmt: skip
 """Areas in the order of the catalogue, each with its number of rules."""
 SPECS: Final = ("langchain_openai:ChatOpenAI", "langchain_anthropic:ChatAnthropic")

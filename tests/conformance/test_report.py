@@ -31,7 +31,7 @@ def pytest_runtest_logreport(report):
 
 @cache
 def schema() -> Any:
-    text = resources.files("conformance").joinpath("report.schema.json").read_text(encoding="utf-8")
+    text = resources.files("conformance.reports").joinpath("report.schema.json").read_text(encoding="utf-8")
     return json.loads(text)
 
 
@@ -62,7 +62,10 @@ def test_a_run_is_told_in_full(folder: pytest.Pytester) -> None:
     assert [item["name"] for item in model["items"]][:2] == ["BATCH-02-sync", "BATCH-02-async"]
     assert model["items"][0]["seconds"] > 0
     assert "implements its async methods itself" in model["items"][2]["reason"]
-    assert document["rules"]["BATCH-02"] == {"level": "MUST", "statement": rules()["BATCH-02"].statement}
+    rule = rules()["BATCH-02"]
+    told = {"statement": rule.statement, "hint": rule.hint, "mend": rule.mend, "source": rule.source}
+    assert document["rules"]["BATCH-02"] == {"level": "MUST", **told}
+    assert not any("timeline" in item for item in model["items"])
 
 
 def test_what_does_not_hold_is_told(folder: pytest.Pytester) -> None:
@@ -79,6 +82,25 @@ def test_what_does_not_hold_is_told(folder: pytest.Pytester) -> None:
     assert document["outcome"] == "failed"
 
 
+def test_what_went_on_is_told(folder: pytest.Pytester) -> None:
+    """A failure has what the caller did and what the server wrote and held back, and pytest's own XML has not."""
+    folder.makepyfile(mine=LATE)
+    folder.makepyprojecttoml(STANZA.replace("tests.reference:ReferenceChat", "mine:Late"))
+    arguments = ("-p", "xdist", "-n", "1", "--junitxml=junit.xml", "-k", "STREAM-03-sync")
+    run(folder, "--chat-model=mine:Late", REPORT, *arguments)
+    timeline = written(folder)["models"][0]["items"][0]["timeline"]
+    [call], [exchange] = timeline["calls"], timeline["exchanges"]
+    assert call["name"] == "stream"
+    assert [step["what"] for step in call["steps"]] == ["asks"]
+    assert [write["kind"] for write in exchange["writes"]] == ["start", "piece"]
+    assert "One " in exchange["writes"][1]["bytes"]
+    assert [held["writes"] for held in exchange["held"]] == [2]
+    assert "until" not in exchange["held"][0]
+    assert "ended" not in exchange
+    assert timeline["seconds"] > exchange["held"][0]["at"] > exchange["at"]
+    assert "timeline" not in (folder.path / "junit.xml").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("workers", [[], ["-p", "xdist", "-n", "1"]], ids=["one", "xdist"])
 def test_a_run_that_stops_early_is_no_pass(folder: pytest.Pytester, workers: list[str]) -> None:
     """With -x, what did not run keeps the run from being complete, and what ran is told."""
@@ -89,7 +111,10 @@ def test_a_run_that_stops_early_is_no_pass(folder: pytest.Pytester, workers: lis
     assert (document["complete"], document["ended"], document["outcome"]) == (False, "stopped", "incomplete")
     assert "stopping after 1 failures" in document["why"]
     assert "items have no verdict" in document["why"]
-    assert document["models"][0]["outcome"] == "incomplete"
+    [model] = document["models"]
+    assert model["outcome"] == "incomplete"
+    assert len(model["missing"]) == model["chosen"] - len(model["items"]) > 0
+    assert model["missing"][0].startswith("EVENTS-")
 
 
 @pytest.mark.parametrize(("error", "ended"), [("KeyboardInterrupt", "interrupted"), ("OSError(5)", "crashed")])
@@ -137,7 +162,10 @@ def timeless(document: Any) -> Any:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([REFERENCE, "--conformance-report=report.html"], "*report.html: reports are written as JSON, to FILE.json"),
+        (
+            [REFERENCE, "--conformance-report=report.txt"],
+            "*report.txt: reports are written to files that end in *.html, .json*",
+        ),
         ([REFERENCE, "--conformance-report=nowhere/report.json"], "*nowhere/report.json: cannot be written: *"),
         ([REPORT], "*--conformance-report goes with --chat-model"),
     ],

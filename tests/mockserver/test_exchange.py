@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -141,6 +142,27 @@ def test_an_answer_read_whole_is_not_open(server: Server) -> None:
         fetch(server)
         assert server.open_requests == 0
     assert server.peak_requests == 1
+
+
+def test_times_at_gates_are_noted(server: Server) -> None:
+    """An exchange has from when until when a gate held it, and after how many writes; open gates hold nothing."""
+    (turn, gate), passed = gated(), Gate()
+    passed.open()
+    head = Gate()
+    server.play(replace(turn, delivery=Delivery(gates={"head": head, 0: passed, 1: gate})))
+    with connection(server) as client:
+        client.send()
+        assert head.wait_arrived(timeout=LIMIT)
+        assert [held[1:] for held in server.exchanges[0].held] == [(None, 0)]
+        head.open()
+        assert gate.wait_arrived(timeout=LIMIT)
+        gate.open()
+        assert client.answer().ending == "whole"
+    first, second = server.exchanges[0].held
+    assert first.until is not None
+    assert second.until is not None
+    assert first.at <= first.until <= second.at <= second.until
+    assert second.writes == 2
 
 
 def test_two_streams_take_turns(server: Server) -> None:

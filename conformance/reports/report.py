@@ -1,58 +1,57 @@
-"""``--conformance-report=FILE.json``: the result of a run for machines.
+"""``--conformance-report=FILE``: the result of a run, in as many files as are named.
 
-The shape is that of ``report.schema.json`` beside this module. Results of xdist's workers come in as reports, and the
-controller alone writes. A file that says that the run is not complete is written at the start, so that a run which is
-killed leaves no older result behind that could be taken for its own.
+The shape is that of ``report.schema.json`` beside this module, whatever it is written as. Results of xdist's workers
+come in as reports, and the controller alone writes. Files that say that the run is not complete are written at the
+start, so that a run which is killed leaves no older result behind that could be taken for its own.
 """
 
-import json
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
-from .report_facts import FORMAT, about_model, about_python, about_suite, counts, rules_of
-from .report_items import item_of
-from .session import ROOT, targets
-from .target import Target
-from .verdict import RED
-
-ENDING: Final = ".json"
+from ..session import ROOT, targets
+from ..snapshots import is_transcript
+from ..target import Target
+from .facts import FORMAT, about_model, about_python, about_suite, counts, rules_of
+from .items import item_of
+from .tally import outcome_of, worst
+from .writers import writer_for
 
 
 def register(config: pytest.Config) -> None:
-    """Have the run of this configuration write its report, if it is to.
+    """Have the run of this configuration write its reports.
 
     Raises:
-        pytest.UsageError: the file has another ending or cannot be written, or there is no model.
+        pytest.UsageError: a file has another ending or cannot be written, or there is no model.
     """
-    name = config.getoption("--conformance-report")
+    names = config.getoption("--conformance-report")
     if not config.getoption("--chat-model"):
         raise pytest.UsageError("--conformance-report goes with --chat-model")
-    if not name.endswith(ENDING):
-        raise pytest.UsageError(f"--conformance-report={name}: reports are written as JSON, to FILE{ENDING}")
+    try:
+        for name in names:
+            writer_for(name)
+    except ValueError as error:
+        raise pytest.UsageError(f"--conformance-report={error}") from None
     if not hasattr(config, "workerinput"):
-        file = Path(config.invocation_params.dir) / name
-        config.pluginmanager.register(ReportFile(file, targets(config)), "conformance-report")
+        files = [Path(config.invocation_params.dir) / name for name in dict.fromkeys(names)]
+        config.pluginmanager.register(ReportFiles(files, targets(config)), "conformance-report")
 
 
-class ReportFile:
-    """Hooks that gather what became of the items and write the file."""
+class ReportFiles:
+    """Hooks that gather what became of the items and write the files."""
 
-    def __init__(self, file: Path, models: Sequence[Target]) -> None:
-        self._file = file
+    def __init__(self, files: Sequence[Path], models: Sequence[Target]) -> None:
+        self._files = files
         self._models = models
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
         self._chosen: list[str] | None = None
         self._items: dict[str, dict[str, Any]] = {}
-        try:
-            self._write(ended="unfinished", why="the run did not come to its end")
-        except OSError as error:
-            raise pytest.UsageError(f"--conformance-report={file}: cannot be written: {error}") from None
+        self._write(ended="unfinished", why="the run did not come to its end")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if session.items:
@@ -63,7 +62,7 @@ class ReportFile:
         self._choose(ids)
 
     def _choose(self, ids: Any) -> None:
-        self._chosen = [nodeid for nodeid in ids if nodeid.startswith(f"{ROOT}::")]
+        self._chosen = [nodeid for nodeid in ids if nodeid.startswith(f"{ROOT}::") and not is_transcript(nodeid)]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if item := item_of(report):
@@ -99,28 +98,28 @@ class ReportFile:
             "complete": complete,
             "ended": ended,
             "why": why,
-            "outcome": _worst([model["outcome"] for model in models]),
+            "outcome": worst([model["outcome"] for model in models]),
             "rules": rules_of(self._items.values()),
             "models": models,
         }
-        part = self._file.with_name(f"{self._file.name}.part")
-        part.write_text(f"{json.dumps(document, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
-        part.replace(self._file)
+        for file in self._files:
+            part = file.with_name(f"{file.name}.part")
+            try:
+                part.write_text(writer_for(file.name)(document), encoding="utf-8")
+                part.replace(file)
+            except OSError as error:
+                raise pytest.UsageError(f"--conformance-report={file}: cannot be written: {error}") from None
 
     def _model(self, target: Target, *, complete: bool) -> dict[str, Any]:
         prefix = f"{ROOT}::{target.label}::"
         chosen = [nodeid for nodeid in self._chosen or () if nodeid.startswith(prefix)]
         items = [self._items[nodeid] for nodeid in chosen if nodeid in self._items]
-        verdicts = {item["verdict"] for item in items}
-        outcome = "failed" if verdicts.intersection(RED) else "passed"
+        missing = [nodeid.removeprefix(prefix) for nodeid in chosen if nodeid not in self._items]
         return {
             **about_model(target),
-            "outcome": outcome if complete and items else "incomplete",
+            "outcome": outcome_of(items, complete=complete),
             "chosen": len(chosen),
             "counts": counts(items),
+            **({"missing": missing} if missing else {}),
             "items": items,
         }
-
-
-def _worst(outcomes: Sequence[str]) -> str:
-    return next((each for each in ("incomplete", "failed") if each in outcomes), "passed")

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import Any, Final
 
-from .catalogue import REVISIONS, rules
-from .item import items
-from .session import REPLAY
-from .target import Target
+from ..catalogue import REVISIONS, Rule, rules
+from ..item import items
+from ..session import REPLAY
+from ..target import Target
+from ..wording import PLAYED
 
 FORMAT: Final = 1
 """The version of the report's shape; it grows when a reader of an older one would go wrong."""
@@ -70,6 +71,7 @@ def about_model(target: Target) -> dict[str, Any]:
         "package": {"name": name, "version": _version(name)} if name else None,
         "versions": _versions(name),
         "native": {method: target.native(own) for method, own in METHODS.items()},
+        **({"played": PLAYED} if target.stanza.in_process else {}),
         "catalogue": sum(1 for _ in played),
     }
 
@@ -80,9 +82,14 @@ def counts(of: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def rules_of(of: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
-    """Level and statement of the rules of these items, in the order of the catalogue."""
+    """What the catalogue says of the rules of these items, in its order."""
     met = {item["rule"] for item in of}
-    return {id: {"level": rule.level, "statement": rule.statement} for id, rule in rules().items() if id in met}
+    return {id: _about_rule(rule) for id, rule in rules().items() if id in met}
+
+
+def _about_rule(rule: Rule) -> dict[str, str]:
+    further = {"hint": rule.hint, "mend": rule.mend, "source": rule.source}
+    return {"level": rule.level, "statement": rule.statement, **{name: text for name, text in further.items() if text}}
 
 
 def _distribution(module: str) -> str:
