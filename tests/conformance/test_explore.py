@@ -1,6 +1,7 @@
 """The rules of EXPLORE as a run has them: options, scripts, baselines, what is told."""
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ from conformance.catalogue import rules
 from conformance.explore import subjects
 
 from .plugin_runs import REFERENCE, run
+from .test_readme import run as command_run
 
+_PAGE = (Path(__file__).parents[2] / "docs" / "exploring.md").read_text(encoding="utf-8")
 _LOSES = "tests.broken.explore.text:DropsNone"
 _LOSES_TWO = "tests.broken.explore.text:LosesSpaceAndCounts"
 _STANZAS = "\n".join(
@@ -186,6 +189,14 @@ def test_fuzz_explores_for_as_long_as_told(models: pytest.Pytester, monkeypatch:
     refused = models.run(*command, "--seconds=-1")
     assert refused.ret == 2
     refused.stderr.fnmatch_lines(["*a number of seconds above 0, not '-1'"])
+
+
+@pytest.mark.parametrize("command", [line[2:] for line in _PAGE.splitlines() if line.startswith("$ ")])
+def test_commands_of_the_page_work(command: str, tmp_path: Path) -> None:
+    """Each command in docs/exploring.md finds nothing on the released class that it names."""
+    name, *arguments = shlex.split(command)
+    result = command_run([str(Path(sys.executable).parent / name), *arguments], tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_rules_that_are_resembled_stand_in_the_catalogue() -> None:
