@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from mockserver import WIRES, Refused, Reply, Turn, When
+from mockserver import WIRES, Refused, Reply, Turn, When, Wire
 
 from ..catalogue import Case
 from ..drive import Probe
+from ..rules.scripts import fitted
 from ..verdict import NotApplicable
 from .actions import FAILING, Action, Walk, alone, pieces_of, sequences
 from .answers import Asker
@@ -76,7 +77,7 @@ def explore_replies(probe: Probe, case: Case) -> None:
     if family and family != probe.wire.family:
         probe.speak(family)
     if scripted:
-        again(probe, _replies(probe), _examples_of(scripted), scripted.file)
+        again(probe, _replies(probe), _examples_of(scripted, probe.wire), scripted.file)
     else:
         look(probe, _replies(probe), case)
 
@@ -157,10 +158,10 @@ def _answers(steps: Sequence[Action]) -> list[Turn]:
     return [*answers, Turn(when=When(text=FAILING), error=Refused(400, "This request cannot be answered"))]
 
 
-def _examples_of(scripted: Scripted) -> list[Example]:
-    """The examples in a script's turns; those that answer with an error or a recording are none."""
+def _examples_of(scripted: Scripted, wire: Wire) -> list[Example]:
+    """The examples in a script's turns, as the wire says them; an error or a recording is none."""
     found = [
-        Example(turn.reply, turn.delivery, scripted.usage_at)
+        Example(fitted(wire, turn.reply), turn.delivery, scripted.usage_at)
         for turn in scripted.turns
         if isinstance(turn.reply, Reply)
     ]
