@@ -18,13 +18,15 @@ from ..drive import PROMPT, Probe
 from ..observe import total
 from ..rules import scripts
 from ..rules.events_read import model_output
+from ..verdict import Broken
 from .example import PLAIN, Example
 from .oracle import Difference, chunk_differences, differences, raised
 from .replies import TOOLS, TRAPS, Shapes
 
 Answered: TypeAlias = tuple[BaseException | None, Any, list[Any] | None]
 """What a method raises, or its answer, and the chunks of which that is the sum."""
-_LIMIT: Final = 20.0
+_LIMIT: Final = 10.0
+"""Seconds for an answer that a right model gives at once."""
 
 
 @tool
@@ -114,9 +116,14 @@ class Asker:
         probe = self.probe
         for method, ask in self._methods():
             model = self._model(example)
-            if example.before:
-                self._play(Example(example.before), ask, model)
-            error, answer, chunks = self._play(example, ask, model)
+            try:
+                if example.before:
+                    self._play(Example(example.before), ask, model)
+                error, answer, chunks = self._play(example, ask, model)
+            except Broken as broken:  # it has no end
+                probe.goes_on = True
+                yield Difference(method, "answer", "absent", broken.expected, broken.observed)
+                return
             if error is not None and not example.reply.blocks:
                 continue  # of an answer that says nothing an error may be made (STREAM-18)
             if error is not None:
