@@ -368,11 +368,8 @@ BROKEN: Final = (
     _broken(
         "default:OpensStreamsOnTheLoop",
         "DEFAULT-02",
-        "CANCEL-04",
-        "ASYNC-01",
-        "ASYNC-02",
-        "CANCEL-03",
-        perhaps="ASYNC-04",
+        *("ASYNC-01", "ASYNC-02", "CANCEL-03"),
+        perhaps="ASYNC-04 CANCEL-04",
     ),
     _broken("default_claims:ClaimsTools", "DEFAULT-04"),
     _broken("default_claims:ClaimsStructuredOutput", "DEFAULT-04", "TOOL-11"),

@@ -63,8 +63,8 @@ BAD = [
     (CALL + "      name: f\n      args: {a: 2024-01-01}\n", 4, "tool_call: Object of type date is not JSON serializab"),
     (CALL + "      name: f\n      args: {a: .nan}\n", 4, "tool_call: Out of range float values are not JSON compliant"),
     # types and values
-    ("- a\n", 1, "a mapping with turns, loop, default, $schema is wanted here, not ['a']"),
-    ("hi\n", 1, "a mapping with turns, loop, default, $schema is wanted here, not 'hi'"),
+    ("- a\n", 1, "a mapping with turns, loop, default, about, $schema is wanted here, not ['a']"),
+    ("hi\n", 1, "a mapping with turns, loop, default, about, $schema is wanted here, not 'hi'"),
     ("turns: hi\n", 1, "turns: a list is wanted here, not 'hi'"),
     ("turns: []\n", 1, "turns: a script has at least one turn"),
     ("turns:\n", 1, "turns: a list is wanted here, not None"),
