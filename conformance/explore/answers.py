@@ -203,6 +203,8 @@ def _otherwise(example: Example) -> Iterator[Example]:
         yield Example(_SAID, Delivery(transfer=delivery.transfer))
     if delivery.cuts != PLAIN.cuts:
         yield Example(_SAID, Delivery(cuts=delivery.cuts))
+    if delivery.insert:
+        yield Example(_SAID, Delivery(insert=tuple(replace(each, before=1) for each in delivery.insert)))
     said = "".join([*reply.pieces, *(json.dumps(_read(call), ensure_ascii=False) for call in reply.tool_calls)])
     for trap in TRAPS:
         if len(trap) <= 2 and trap in said and not trap.isascii():

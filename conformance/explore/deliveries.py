@@ -5,8 +5,9 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from mockserver import Delivery, Framing, Random, Wire
+from mockserver import Delivery, Framing, Insert, Random, Reply, Wire
 
+from ..rules.scripts import named
 from .example import Example, usage_places
 from .replies import Shapes
 
@@ -16,6 +17,8 @@ _CUTS: Final[SearchStrategy[Any]] = st.one_of(
     st.integers(1, 40),
     st.builds(Random, st.integers(0, 2**16), st.integers(1, 64)),
 )
+_PLACES: Final = 8
+"""Before so many of the first pieces something may be put in."""
 _RARELY: Final = 7
 """One in so many examples, and one, comes after another request, which takes as long again."""
 _FORMS: Final[dict[str, tuple[Framing, ...]]] = {
@@ -53,4 +56,17 @@ def deliveries(wire: Wire) -> SearchStrategy[Delivery]:
         cuts=_CUTS,
         framing=st.none() | st.sampled_from(_FORMS[wire.framing]),
         transfer=st.none() | st.just("close"),
+        insert=_empties(wire),
     )
+
+
+def _empties(wire: Wire) -> SearchStrategy[tuple[Insert, ...]]:
+    """Empty pieces and other frames without content, of those that the provider sends in any place; comments are a form
+    of the framing.
+    """
+    known = wire.contentless(named(Reply.of("a", "b")))
+    frames = [each.frames for name, each in known.items() if each.source and not each.places and name != "comment"]
+    if not frames:
+        return st.just(())
+    one = st.builds(Insert, st.sampled_from(("finish", *range(_PLACES))), st.sampled_from(frames))
+    return st.just(()) | st.tuples(one)

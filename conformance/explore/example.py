@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
-from mockserver import Asked, Delivery, Edit, Framing, Recording, Reply, Turn, Wire
+from mockserver import Asked, Delivery, Edit, Framing, Insert, Recording, Reply, Turn, Wire
 from mockserver.wires import WIRES
 
 from ..rules.scripts import named
@@ -35,22 +35,28 @@ class Example:
     def turn(self) -> Turn:
         """What answers a request for a stream; where it counts elsewhere than at the end, a script cannot say so."""
         edits = (Edit("swap", "finish"),) if self.usage_at == BEFORE_FINISH else self.delivery.edits
-        return Turn(reply=self.reply, delivery=replace(self.delivery, edits=edits))
+        return Turn(reply=self.reply, delivery=replace(self.delivery, edits=edits, insert=self._inserted))
+
+    @property
+    def _inserted(self) -> tuple[Insert, ...]:
+        """What is put in before pieces that there are."""
+        count = self.reply.piece_count
+        return tuple(each for each in self.delivery.insert if not isinstance(each.before, int) or each.before < count)
 
     def answer(self, asked: Asked) -> Turn:
         """What answers a request, whole or streamed."""
         wire = WIRES[asked.wire]
-        unedited = replace(self.delivery, edits=())
+        unedited = replace(self.delivery, edits=(), insert=())
         if not asked.stream:
             return Turn(reply=unstreamed(wire, self.reply), delivery=unedited)
         if not asked.stream_usage:
-            return Turn(reply=self.reply, delivery=unedited)
+            return Turn(reply=self.reply, delivery=replace(unedited, insert=self._inserted))
         if self.usage_at in ("", BEFORE_FINISH):
             return self.turn
         reply = replace(named(self.reply), model=asked.model)
         headers = {"content-type": wire.stream_type, **wire.headers(reply)}
         recording = Recording(200, headers, wire.usage_variants(reply)[self.usage_at].frames)
-        return Turn(recording=recording, delivery=self.delivery)
+        return Turn(recording=recording, delivery=unedited)
 
     def plainly(self) -> "Example":
         """The same reply, sent plainly."""
@@ -78,6 +84,7 @@ def told(delivery: Delivery) -> list[str]:
     if delivery.framing and delivery.framing.asked:
         parts.append(f"framing {_asked(delivery.framing)}")
     parts += [f"transfer {delivery.transfer}"] if delivery.transfer else []
+    parts += ["an empty frame"] if delivery.insert else []
     return [*parts, "gzip"] if delivery.gzip else parts
 
 

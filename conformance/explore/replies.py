@@ -100,6 +100,14 @@ class Shapes:
         return True
 
     @cached_property
+    def ends(self) -> list[str]:
+        """Why an answer without calls may end, the plainest first; what ends no text, as a failure does, is none."""
+        said = Reply(blocks=(Text(("a",)),))
+        reasons = (each for each in self.wire.finish_reasons if each != "tool_calls")
+        carried = [each for each in reasons if self.carries(replace(said, finish_reason=each))]
+        return sorted(carried, key=lambda each: each != "stop")
+
+    @cached_property
     def thinks(self) -> bool:
         return self.reasoning and self.carries(_of(Reasoning(("a",)), Text(("b",))))
 
@@ -211,7 +219,7 @@ def _replies(draw: st.DrawFn, shapes: Shapes) -> Reply:
     reply = Reply(
         blocks=tuple(blocks),
         usage=draw(st.none() | _usages),
-        finish_reason="tool_calls" if calls else draw(_ends(shapes.wire)) if blocks else "stop",
+        finish_reason="tool_calls" if calls else draw(st.sampled_from(shapes.ends)) if blocks else "stop",
     )
     reply = fitted(shapes.wire, reply)
     if shapes.takes_turns and len(calls) > 1 and draw(st.booleans()):
@@ -229,12 +237,6 @@ def numbered(blocks: Iterable[Block]) -> list[Block]:
         if not isinstance(block, ToolCall) or (number := next(numbers, 0))
     )
     return list(named)
-
-
-def _ends(wire: Wire) -> SearchStrategy[str]:
-    """Why an answer without calls may end; the plainest first."""
-    reasons = [each for each in wire.finish_reasons if each != "tool_calls"]
-    return st.sampled_from(sorted(reasons, key=lambda each: each != "stop"))
 
 
 @st.composite

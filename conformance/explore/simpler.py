@@ -28,7 +28,10 @@ def simpler_examples(shapes: Shapes) -> Callable[[Example], Iterator[Example]]:
         for delivery in _deliveries(example.delivery):
             yield replace(example, delivery=delivery)
         for reply in filter(shapes.carries, _replies(example.reply)):
-            yield replace(example, reply=reply, usage_at=example.usage_at if reply.usage else "")
+            smaller = replace(example, reply=reply, usage_at=example.usage_at if reply.usage else "")
+            yield smaller
+            if example.delivery.insert and (fewer := example.reply.piece_count - reply.piece_count):
+                yield replace(smaller, delivery=_moved(example.delivery, fewer))
         if example.before:
             for before in filter(shapes.carries, _replies(example.before)):
                 yield replace(example, before=before)
@@ -45,6 +48,15 @@ def _deliveries(delivery: Delivery) -> Iterator[Delivery]:
     for each in fields(delivery):
         if getattr(delivery, each.name) != getattr(PLAIN, each.name):
             yield replace(delivery, **{each.name: getattr(PLAIN, each.name)})
+
+
+def _moved(delivery: Delivery, by: int) -> Delivery:
+    """What is put in comes so many pieces sooner."""
+    moved = (
+        replace(each, before=max(0, each.before - by)) if isinstance(each.before, int) else each
+        for each in delivery.insert
+    )
+    return replace(delivery, insert=tuple(moved))
 
 
 def _replies(reply: Reply) -> Iterator[Reply]:

@@ -64,6 +64,7 @@ PLANTED: Final = (
     Planted("thoughts:AnthropicKeepsTheLastThought", "reasoning", 3, known=_ANTHROPIC),
     Planted("thoughts:AnthropicEndsCallsAtEmptyThoughts", "calls", 2, known=_ANTHROPIC),
     Planted("calls:EndsAtDoneInArguments", "finish reason", 1),
+    Planted("calls:EndsCallsAtEmptyPieces", "calls", 2, "an empty frame"),
     Planted("calls:RemembersCalls", "calls", 1, "after tool call in 1 piece, finish 'tool_calls'"),
     Planted("calls:DropsLowHalves", "calls", 2),
     Planted("calls:DropsCallsWithoutArguments", "calls", 2),

@@ -38,6 +38,28 @@ class EndsAtDoneInArguments(ReferenceChat):
         return _Doubting(self._chunk)
 
 
+class _EndsWhereNothingIs(AnswerReader):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_over = False
+
+    def read(self, event: Event) -> ChatGenerationChunk | None:
+        choice: Event = next(iter(event.get("choices") or ()), {})
+        says_nothing = not any((choice.get("delta") or {}).values()) and not choice.get("finish_reason")
+        self._is_over |= bool(self._begun) and bool(choice) and says_nothing
+        delta = delta_of(event)
+        if self._is_over and "tool_calls" in delta:
+            del delta["tool_calls"]
+        return super().read(event)
+
+
+class EndsCallsAtEmptyPieces(ReferenceChat):
+    """Takes an empty piece that comes after a call has begun for the end of all calls."""
+
+    def _reader(self) -> AnswerReader:
+        return _EndsWhereNothingIs(self._chunk)
+
+
 class RemembersCalls(ReferenceChat):
     """Keeps the arguments of whole calls by their ids, and gives those that it has where an id comes again."""
 
