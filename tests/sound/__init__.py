@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..broken import _ANTHROPIC, _OPENAI, LOST
+from ..broken import _ANTHROPIC, _OPENAI, LOST, SOMETIMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,8 @@ def _wrapped(name: str, what: str, *known: str) -> SoundModel:
 
 
 def _released(spec: str, what: str, known: frozenset[str], *also: str, **kwargs: Any) -> SoundModel:
-    return SoundModel(spec=spec, what=what, kwargs=kwargs, known=known.union(also), released=True)
+    always = (known - SOMETIMES).union(also)
+    return SoundModel(spec=spec, what=what, kwargs=kwargs, known=always, perhaps=known & SOMETIMES, released=True)
 
 
 _RESPONSES: Final = LOST | frozenset(
