@@ -81,8 +81,9 @@ def _scripted(folder: Path, name: str) -> Scripted:
 
 def _check_steps(name: str, steps: Any) -> None:
     """Nothing where all steps are such as a consumer takes."""
-    wrong = [each for each in steps if not isinstance(each, str) or not _STEP.fullmatch(each)]
-    if not isinstance(steps, list) or wrong:
+    listed = steps if isinstance(steps, list) else [steps]
+    wrong = [each for each in listed if not isinstance(each, str) or not _STEP.fullmatch(each)]
+    if listed is not steps or wrong:
         shown = wrong[0] if wrong else steps
         raise pytest.UsageError(f"--script={name}: about.actions is a list of steps such as 'next 0', not {shown!r}")
 

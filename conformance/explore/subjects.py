@@ -13,7 +13,7 @@ from ..verdict import NotApplicable
 from .actions import FAILING, Action, Walk, alone, pieces_of, sequences
 from .answers import Asker
 from .deliveries import examples
-from .example import PLAIN, Example
+from .example import PLAIN, Example, usage_places
 from .exploring import Scripted
 from .looking import Failure, Subject, again, look
 from .oracle import Difference
@@ -165,6 +165,10 @@ def _examples_of(scripted: Scripted, wire: Wire) -> list[Example]:
         for turn in scripted.turns
         if isinstance(turn.reply, Reply)
     ]
+    if wrong := [each.usage_at for each in found if each.usage_at not in ("", *usage_places(wire, each.reply))]:
+        raise NotApplicable(
+            f"{scripted.file}: about.usage_at is {wrong[0]!r}, where {wire.name} has no place for usage"
+        )
     return [replace(found[1], before=found[0].reply)] if scripted.in_turn and len(found) == 2 else found
 
 

@@ -137,6 +137,7 @@ def _scripts() -> Iterator[tuple[str, str]]:
         f"{turn}{{rule: EXPLORE-02, actions: [jump]}}",
         "*about.actions is a list of steps *, not 'jump'",
     )
+    yield f"{turn}{{rule: EXPLORE-02, actions: 3}}", "*about.actions is a list of steps *, not 3"
     yield f"{turn}{{rule: EXPLORE-02, actions: next 0}}", "*about.actions is a list of steps such as 'next 0', not *"
 
 
@@ -167,6 +168,14 @@ def test_options_that_do_not_go_together_are_told(models: pytest.Pytester, optio
     result = run(models, *options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: {told}"])
+
+
+def test_a_place_of_usage_that_there_is_not_is_told(models: pytest.Pytester) -> None:
+    """The script is not tried, and the reason names the place."""
+    (models.path / "s.yaml").write_text("turns:\n- reply: {text: a}\nabout: {usage_at: nowhere}\n")
+    result = run(models, REFERENCE, "--script=s.yaml", "-rs")
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["*s.yaml: about.usage_at is 'nowhere', where openai-chat has no place for usage*"])
 
 
 def test_a_script_without_a_reply_is_not_applicable(models: pytest.Pytester) -> None:
