@@ -30,8 +30,8 @@ pytestmark = [pytest.mark.filterwarnings(each) for each in WARNINGS]
 
 E = TypeVar("E")
 D = TypeVar("D")
-_EXAMPLES: Final = 600
-_SEQUENCES: Final = 200
+_EXAMPLES: Final = 1000
+_SEQUENCES: Final = 500
 
 
 @contextlib.contextmanager

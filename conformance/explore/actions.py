@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -25,7 +26,7 @@ from .exploring import STEPS
 
 STREAMS: Final = 3
 _PIECES: Final = 4
-_LONGEST: Final = 10
+_LONGEST: Final = 12
 FAILING: Final = "Fail"
 _TOLD_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "next": ("STREAM-14",),
@@ -71,11 +72,15 @@ def alone(probe: Probe) -> tuple[str, ...]:
 
 
 def sequences(alone: Sequence[str]) -> SearchStrategy[tuple[Action, ...]]:
-    """Sequences of steps on streams and of these; the shortest first."""
-    steps = st.builds(Action, st.sampled_from(_ON_STREAMS), st.integers(0, STREAMS - 1)) | st.builds(
-        Action, st.sampled_from(alone)
-    )
-    return st.lists(steps, min_size=1, max_size=_LONGEST).map(tuple)
+    """Sequences of steps on streams and of these; half of them are long.
+
+    Several streams have to be open before one can spoil another, so reading on is what is mostly done.
+    """
+    on_streams = {kind: [Action(kind, stream) for stream in range(STREAMS)] for kind in _ON_STREAMS}
+    often = [*on_streams.pop("next")] * 4
+    steps = st.sampled_from([*often, *chain(*on_streams.values()), *(2 * [Action(kind) for kind in alone])])
+    short = st.lists(steps, min_size=1, max_size=_LONGEST)
+    return (short | st.lists(steps, min_size=_LONGEST // 2, max_size=_LONGEST)).map(tuple)
 
 
 def pieces_of(question: str) -> tuple[str, ...]:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from unittest import mock
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.configuration import set_hypothesis_home_dir
+from hypothesis.internal.conjecture import providers
 from hypothesis.strategies import SearchStrategy
 
 E = TypeVar("E")
@@ -82,7 +84,7 @@ class Search(Generic[E, D]):
             suppress_health_check=list(HealthCheck),
         )(given(examples)(self._try))
         try:
-            with _leaving_no_files():
+            with _leaving_no_files(), _drawing_from_the_seed():
                 seed(budget.seed)(test)()
         except _Failed as failed:
             return [self._simplified(failed.found)]
@@ -141,6 +143,21 @@ def _leaving_no_files() -> Iterator[None]:
             yield
         finally:
             set_hypothesis_home_dir(None)
+
+
+@contextmanager
+def _drawing_from_the_seed() -> Iterator[None]:
+    """Hypothesis draws constants of the sources of local modules too, of those that happen to be imported by then.
+
+    A seed would draw other examples in each environment and in each worker. There is no setting for it; where a release
+    of Hypothesis does not do so, or does it otherwise, this changes nothing.
+    """
+    if not (hasattr(providers, "_get_local_constants") and hasattr(providers, "CONSTANTS_CACHE")):
+        yield
+        return
+    none = providers.Constants()
+    with mock.patch.multiple(providers, _get_local_constants=lambda: none, CONSTANTS_CACHE={}):
+        yield
 
 
 def _size(found: Found[Any, Any]) -> int:
