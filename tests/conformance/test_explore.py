@@ -65,7 +65,8 @@ def test_one_seed_finds_the_same_each_time(models: pytest.Pytester) -> None:
     options = (f"--chat-model={_LOSES}", "--explore=60", "-k", "EXPLORE-01-sync")
     run(models, *options, "--explore-folder=one")
     run(models, *options, "--explore-folder=two")
-    one, two = ((models.path / name / "EmptiesWhiteSpace-EXPLORE-01-sync-1.yaml").read_text() for name in ("one", "two"))
+    script = "EmptiesWhiteSpace-EXPLORE-01-sync-1.yaml"
+    one, two = ((models.path / name / script).read_text() for name in ("one", "two"))
     assert one.replace("one/", "two/") == two
     other = run(models, REFERENCE, "--explore=5", "--explore-seed=7", "-k", "EXPLORE-01-sync")
     other.stdout.fnmatch_lines(["explore: 5 examples for each item, from seed 7"])
