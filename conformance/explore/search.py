@@ -152,10 +152,11 @@ def _drawing_from_the_seed() -> Iterator[None]:
     A seed would draw other examples in each environment and in each worker. There is no setting for it; where a release
     of Hypothesis does not do so, or does it otherwise, this changes nothing.
     """
-    if not (hasattr(providers, "_get_local_constants") and hasattr(providers, "CONSTANTS_CACHE")):
+    names = vars(providers)
+    if not {"_get_local_constants", "CONSTANTS_CACHE", "Constants"} <= names.keys():
         yield
         return
-    none = providers.Constants()
+    none = names["Constants"]()
     with mock.patch.multiple(providers, _get_local_constants=lambda: none, CONSTANTS_CACHE={}):
         yield
 
