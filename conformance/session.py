@@ -25,8 +25,11 @@ from .named import HIDDEN as HIDDEN
 from .named import hidden as hidden
 from .named import targets as targets
 from .reports.items import carry, name_alone, properties
-from .summary import Summary
 from .target import Target
+from .terminal.failures import painted, tell
+from .terminal.progress import AreaLines
+from .terminal.screen import write
+from .terminal.summary import Screen, Summary
 from .terms import Terms
 from .verdict import RED, Result
 
@@ -99,6 +102,7 @@ class Session:
         wanted = [arg for arg in config.args if arg.startswith(f"{ROOT}::")]
         self._wanted = _checked(wanted, self._targets)
         self._summary = Summary(self._targets)
+        self._lines = AreaLines(config, ROOT)
         chosen = [arg for arg in config.args if arg not in self._wanted]
         self._runs = bool(self._wanted) or config.args_source is not pytest.Config.ArgsSource.ARGS
         # Without paths on the command line the rules are all that runs; pytest would add the current folder.
@@ -132,8 +136,13 @@ class Session:
             if named and self._choice.takes(item):
                 yield nodeid, item
 
-    def pytest_collection_finish(self) -> None:
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
         leave_out_all(self._config)
+        self._lines.expect([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._lines.begin(nodeid)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -143,10 +152,13 @@ class Session:
             name_alone(report)
         if isinstance(item, RuleItem) and report.skipped:
             # The place of a skip is the rule, and not the line of ours that skips.
-            report.longrepr = (item.nodeid, None, item.reason)  # type: ignore[assignment]
+            report.longrepr = (item.place, None, item.reason)  # type: ignore[assignment]
         return report
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.nodeid.startswith(f"{ROOT}::") and not hasattr(self._config, "workerinput"):
+            tell(report)
         self._summary.add(report)
         facts = dict(report.user_properties)
         if self._terms.updating and "rule" in facts and report.when == "call":
@@ -181,9 +193,10 @@ class Session:
         if self._config.get_verbosity() > 0:
             for report in (each for verdict in _TOLD_OF for each in terminalreporter.getreports(verdict)):
                 terminalreporter.section(report.nodeid, "-")
-                terminalreporter.line(dict(report.sections)[_TOLD])
-        for line in self._summary.lines():
-            terminalreporter.line(line)
+                for line in painted(dict(report.sections)[_TOLD], None):
+                    write(terminalreporter, line)
+        for line in self._summary.lines(Screen.of(self._config)):
+            write(terminalreporter, line)
         if lost := self._terms.lost(item for _, item in _cells(self._targets)):
             terminalreporter.line(wording.lost(self._config.getoption("--conformance-baseline"), lost))
         if self._unwritten:
@@ -306,6 +319,11 @@ class RuleItem(pytest.Item):
     @property
     def reason(self) -> str:
         return self._result.reason if self._result else ""
+
+    @property
+    def place(self) -> str:
+        """The rule on this model, under which pytest folds what has one reason."""
+        return f"{self.nodeid.rpartition('::')[0]}::{self._item.rule.id}"
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if excinfo.errisinstance(_NotKept):

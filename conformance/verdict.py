@@ -1,6 +1,5 @@
 """What becomes of a rule on a model, and why."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
@@ -74,20 +73,3 @@ class Result:
     def reason(self) -> str:
         """The first fact, in one line."""
         return self.facts[0][1] if self.facts else ""
-
-
-@dataclass
-class Tally:
-    """What became of the items of one rule: item names by verdict."""
-
-    by_verdict: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    notes: list[str] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-
-    @property
-    def ran(self) -> bool:
-        return not set(self.by_verdict) <= {"not applicable", "blocked"}
-
-    @property
-    def holds(self) -> bool:
-        return set(self.by_verdict) <= {"passed", "not applicable", "blocked"}

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from langchain_core.messages import BaseMessage
@@ -11,14 +11,13 @@ from .baseline import Change, Key
 from .cassettes import Recorded
 from .catalogue import Form, Level, Rule
 from .loopback import Attempt
-from .verdict import Broken, Result, Tally
+from .verdict import Broken, Result
 
 if TYPE_CHECKING:
     from mockserver import Exchange, Script
 
     from .drive import Probe
     from .item import Item
-    from .target import Target
 
 WIDTH: Final = 110
 GUESSED: Final = "how it is built was guessed; to pin it, write into pyproject.toml:"
@@ -26,14 +25,6 @@ PLAYED: Final = "in-process through vcrpy: no timing, no cuts"
 """How answers come to a model whose client takes no URL."""
 REPLAY_ALONE: Final = "its client takes no URL, so REPLAY is all that runs"
 _LABEL: Final = 11
-_LISTED: Final = (
-    ("MUST rules that do not hold", "failed"),
-    ("SHOULD rules that do not hold", "warned"),
-    ("in the baseline, yet they hold (take them out)", "stale"),
-    ("known, by the baseline", "known"),
-    ("new in the catalogue, and not yet counted", "new"),
-    ("not judged, for an error of this suite (please report it)", "harness error"),
-)
 _METHODS: Final = {
     "INVOKE": "invoke",
     "STREAM": "stream",
@@ -139,38 +130,6 @@ def _cut(text: str, width: int) -> str:
     return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
-def summary(target: "Target", version: str, tallies: Mapping[str, Tally], rules: Mapping[str, Rule]) -> Iterator[str]:
-    """The sum for one model: a line an area, then what does not hold, MUST and SHOULD apart."""
-    head = " ".join(part for part in ("conformance of", target.spec, version) if part)
-    yield ""
-    yield f"{'=' * 4} {head} {'=' * max(4, 100 - len(head))}"
-    areas: dict[str, list[Tally]] = {}
-    for id, rule in rules.items():
-        if id in tallies:
-            areas.setdefault(rule.area, []).append(tallies[id])
-    for area, of_area in areas.items():
-        ran = [tally for tally in of_area if tally.ran]
-        held = sum(tally.holds for tally in ran)
-        rest = _rest([tally for tally in of_area if not tally.ran])
-        told = f"{held:>2} of {len(ran):>2} rules hold" if ran else "nothing to judge"
-        yield f"  {area.ljust(_LABEL)}{told}{rest}"
-    if target.cassettes.chosen and (left_out := target.cassettes.others(target.families)):
-        yield f"  {'cassettes'.ljust(_LABEL)}not applicable are {left_out}"
-    if target.stanza.in_process:
-        yield f"  {'played'.ljust(_LABEL)}{PLAYED}; {REPLAY_ALONE}"
-    for note in (note for tally in tallies.values() for note in tally.notes):
-        yield f"  {'methods'.ljust(_LABEL)}{note}"
-    for title, verdict in _LISTED:
-        found = {id: tally.by_verdict[verdict] for id, tally in tallies.items() if verdict in tally.by_verdict}
-        if found:
-            yield f"{title}:"
-        for id, names in sorted(found.items(), key=lambda each: list(rules).index(each[0])):
-            told = ", ".join(name.removeprefix(f"{id}-") for name in names)
-            said = "; ".join(dict.fromkeys(tallies[id].reasons)) if verdict == "known" else rules[id].statement
-            yield f"  {id.ljust(_LABEL)}{_cut(said, 70)}  [{_cut(told, 60)}]"
-    yield "Read more: conformance explain RULE; what is not applicable, and why: -rs; what a SHOULD observed: -v"
-
-
 def left(attempts: Sequence[Attempt]) -> str:
     """What was kept from leaving loopback; `""` where nothing was."""
     told = _cut("; ".join(dict.fromkeys(map(str, attempts))), 300)
@@ -187,14 +146,6 @@ def change(file: str, change: Change) -> str:
 def lost(file: str, keys: Sequence[Key]) -> str:
     """The entries of a baseline that name no item of this run's models."""
     return f"baseline {file}: names no item of this model: {', '.join(f'{key.rule} {key.case}' for key in keys)}"
-
-
-def _rest(silent: Sequence[Tally]) -> str:
-    """How many rules of an area were not judged, and why."""
-    blocked = sum("blocked" in tally.by_verdict for tally in silent)
-    counts = {"blocked": blocked, "not applicable": len(silent) - blocked}
-    told = ", ".join(f"{count} {why}" for why, count in counts.items() if count)
-    return f"   ({told})" if told else ""
 
 
 def row(rule: Rule) -> str:

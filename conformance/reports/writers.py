@@ -35,5 +35,6 @@ def writer_for(name: str) -> Callable[[Document], str]:
     """
     fitting = [ending for ending in WRITERS if name.endswith(ending)]
     if not fitting:
-        raise ValueError(f"{name}: reports are written to files that end in {', '.join(sorted(WRITERS))}")
+        xml = "; XML is written by --junitxml" if name.endswith(".xml") else ""
+        raise ValueError(f"{name}: reports are written to files that end in {', '.join(sorted(WRITERS))}{xml}")
     return WRITERS[max(fitting, key=len)]

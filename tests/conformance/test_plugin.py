@@ -28,10 +28,12 @@ def test_rules_are_all_that_runs_without_paths(folder: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "chat model: tests.reference:ReferenceChat*wire openai-chat*",
-            "conformance ..........*",
+            "INVOKE    ........ *80%*",
+            "BATCH     .. *100%*",
             "==== conformance of tests.reference:ReferenceChat*",
-            "  INVOKE      1 of  1 rules hold",
-            "  BATCH       1 of  1 rules hold",
+            "          MUST  SHOULD            MUST  SHOULD",
+            "  INVOKE     1       -    BATCH      1       -",
+            "  together   MUST 2 of 2 rules hold",
         ]
     )
 
@@ -139,7 +141,7 @@ def test_failure_text(folder: pytest.Pytester) -> None:
             "  hint       *",
             "  rerun      pytest --chat-model=twice:Twice -k STREAM-08-sync-plain",
             "MUST rules that do not hold:",
-            "  STREAM-08 * [[]sync-plain[]]",
+            "  STREAM-08 * [[]sync: plain[]]",
         ]
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -151,6 +153,7 @@ def test_workers_sum_up_alike(folder: pytest.Pytester) -> None:
     spread = run(folder, REFERENCE, "--conformance-select=BATCH", "-p", "xdist", "-n", "2")
     spread.assert_outcomes(passed=19)
     line = next(line for line in single.outlines if line.startswith("  BATCH"))
+    assert line == "  BATCH     9       -"
     assert line in spread.outlines
 
 
@@ -173,11 +176,14 @@ def test_junit_report_holds_the_rule(folder: pytest.Pytester) -> None:
 
 
 def test_what_is_not_applicable_has_a_reason(folder: pytest.Pytester) -> None:
-    """`-rs` tells why a rule says nothing of a model, at the rule's own id."""
-    result = run(folder, REFERENCE, "-k", "DEFAULT-02-async-invoke", "-rs")
-    result.assert_outcomes(skipped=1)
+    """`-rs` tells why a rule says nothing of a model, once for all its items."""
+    result = run(folder, REFERENCE, "-k", "DEFAULT-02", "-rs")
+    result.assert_outcomes(skipped=2)
     result.stdout.fnmatch_lines(
-        ["SKIPPED * conformance::ReferenceChat::DEFAULT-02-async-invoke: ReferenceChat implements its async*"]
+        [
+            "Read more: conformance explain RULE; why rules are n/a: -rs",
+            "SKIPPED [[]2[]] conformance::ReferenceChat::DEFAULT-02: ReferenceChat implements its async*",
+        ]
     )
 
 

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
@@ -108,7 +109,19 @@ def test_summary_is_shown_as_it_is(folder: Path) -> None:
     released = metadata.version("langchain-anthropic")
     assert f"==== conformance of langchain_anthropic:ChatAnthropic {released} " in printed
     if f" {released} " in shown:
-        assert shown in printed
+        ours = printed[printed.index("==== conformance of") : printed.index("\n=====", printed.index("Read more"))]
+        assert [*_timeless(ours)] == [*_timeless(shown if "  ASYNC-03 " in ours else _in_a_second_loop(shown))]
+
+
+def _timeless(text: str) -> Iterator[str]:
+    """The lines that do not hang on how fast the machine is."""
+    yield from (line for line in text.rstrip().split("\n") if not line.startswith("  slowest "))
+
+
+def _in_a_second_loop(shown: str) -> str:
+    """The summary where ASYNC-03 holds: in few runs a connection of the first loop is gone before the second asks."""
+    kept = re.sub(r"\n  ASYNC-03 .*", "", shown).replace("5  0 of 1", "5       1", 1)
+    return re.sub(r"SHOULD (\d+) of", lambda found: f"SHOULD {int(found[1]) + 1} of", kept)
 
 
 def test_drawing_is_shown_as_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

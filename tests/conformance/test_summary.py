@@ -7,134 +7,198 @@ import pytest
 from langchain_openai import ChatOpenAI
 
 from conformance import wording
-from conformance.catalogue import INFO, MUST, SHOULD
+from conformance.catalogue import INFO, MUST, SHOULD, rules
 from conformance.compat import CORE
-from conformance.summary import Summary, version_of
 from conformance.target import Target
-from conformance.verdict import Tally
+from conformance.terminal.screen import length
+from conformance.terminal.summary import Screen, Summary, version_of
+from conformance.terminal.totals import cases, counted
 
 from . import models
 from .helpers import rule, target
 
-RULES = {
-    each.id: each
-    for each in (
-        rule(id="STREAM-01", statement="parrots repeat"),
-        rule(id="STREAM-02", level=SHOULD, statement="x" * 80),
-        rule(id="STREAM-10", statement="parrots stop"),
-        rule(id="ASYNC-01", statement="parrots do not wait"),
-        rule(id="DEFAULT-01", level=INFO, statement="parrots are shown"),
-        rule(id="BATCH-01", statement="never run"),
-    )
-}
+_BASE = {"level": MUST, "model": "Parrot", "form": "sync", "case": "", "verdict": "passed"}
 
 
-def tally(*notes: str, **by_verdict: list[str]) -> Tally:
-    return Tally({verdict.replace("_", " "): names for verdict, names in by_verdict.items()}, list(notes))
+MORE = (
+    "Read more: conformance explain RULE; why rules are n/a: -rs; what blocks rules: -rb; "
+    "what did not fail the run, in full: -v"
+)
+
+
+def report(id: str, when: Any = "call", outcome: Any = "passed", **properties: object) -> pytest.TestReport:
+    """The report of an item; properties that are `None` are left out."""
+    facts = {**_BASE, "rule": id, "area": id.partition("-")[0], **properties}
+    name = "-".join(str(part) for part in (id, facts["form"], facts["case"]) if part)
+    given = [(key, value) for key, value in facts.items() if value is not None]
+    nodeid = f"conformance::{facts['model']}::{name}"
+    return pytest.TestReport(nodeid, ("", None, ""), {}, outcome, None, when, user_properties=given)
+
+
+def in_both_forms(id: str, **more: Any) -> list[pytest.TestReport]:
+    return [report(id, form=form, **more) for form in ("async", "sync")]
+
+
+def told(*reports: pytest.TestReport, on: tuple[Target, ...] = (), **screen: Any) -> list[str]:
+    """The lines of the sum."""
+    summary = Summary(on or [target()])
+    for each in reports:
+        summary.add(each)
+    return ["".join(words.text for words in line) for line in summary.lines(Screen(**screen))]
+
+
+def one_of_each() -> list[pytest.TestReport]:
+    """Items with every verdict, in no order."""
+    return [
+        *in_both_forms("STREAM-08", case="repeated", level=SHOULD, verdict="warned"),
+        *in_both_forms("STREAM-01", seconds=1.25),
+        *in_both_forms("STREAM-08"),
+        *in_both_forms("BATCH-02", case="empty", verdict="failed", outcome="failed"),
+        report("BATCH-02", verdict="failed", outcome="failed"),
+        report("META-01", verdict="blocked", outcome="skipped", reason="INVOKE-01 fails"),
+        *in_both_forms("DEFAULT-02", verdict="not applicable", outcome="skipped", reason="it implements them"),
+        report("DEFAULT-03", level=INFO, note="invoke native"),
+        report("SECRET-01", verdict="known", known="upstream knows", seconds=0.7),
+        report("TOOL-01", verdict="stale", outcome="failed", known="it was so once"),
+        report("TOOL-02", verdict="new"),
+        report("ASYNC-01", "setup", "failed", form="async", verdict=None),
+    ]
 
 
 def test_the_sum_of_a_model() -> None:
-    """A line an area, with what was not judged; notes; then what does not hold: MUST, SHOULD and our own errors apart,
-    in the order of the catalogue, with their statements and items cut where they are long."""
-    tallies = {
-        "STREAM-10": tally(failed=["STREAM-10-sync-a", "STREAM-10-async-a"], passed=["STREAM-10-sync-b"]),
-        "STREAM-01": tally(failed=["STREAM-01-sync"]),
-        "STREAM-02": tally(warned=[f"STREAM-02-sync-{number}" for number in range(12)]),
-        "ASYNC-01": tally(not_applicable=["ASYNC-01-async"]),
-        "DEFAULT-01": tally("invoke native", passed=["DEFAULT-01-sync"], harness_error=["DEFAULT-01-async"]),
-    }
-    lines = list(wording.summary(target(), "1.2.3", tallies, RULES))
-    assert lines == [
+    """How many rules hold, area by area; then those that do not, each kind apart, in the order of the catalogue."""
+    assert told(*one_of_each()) == [
         "",
-        f"==== conformance of shop.models:Parrot 1.2.3 {'=' * (100 - len('conformance of shop.models:Parrot 1.2.3'))}",
-        "  STREAM      0 of  3 rules hold",
-        "  ASYNC      nothing to judge   (1 not applicable)",
-        "  DEFAULT     0 of  1 rules hold",
+        f"==== conformance of shop.models:Parrot {'=' * 41}",
+        "             MUST  SHOULD                          MUST  SHOULD",
+        "  STREAM        2  0 of 1               BATCH    0 of 1       -",
+        "  TOOL     1 of 2       -               DEFAULT       -       -  1 n/a",
+        "  META          -       -  1 blocked    SECRET   0 of 1       -",
+        "  ASYNC    0 of 1       -",
+        "  together   MUST 3 of 7, SHOULD 0 of 1 rules hold; 1 not applicable, 1 blocked",
         "  methods    invoke native",
-        "MUST rules that do not hold:",
-        "  STREAM-01  parrots repeat  [sync]",
-        "  STREAM-10  parrots stop  [sync-a, async-a]",
-        "SHOULD rules that do not hold:",
-        f"  STREAM-02  {'x' * 69}…  [sync-0, sync-1, sync-2, sync-3, sync-4, sync-5, sync-6, syn…]",
+        "  slowest    STREAM-01 2.5 s, SECRET-01 0.7 s",
         "not judged, for an error of this suite (please report it):",
-        "  DEFAULT-01 parrots are shown  [async]",
-        "Read more: conformance explain RULE; what is not applicable, and why: -rs; what a SHOULD observed: -v",
+        "  ASYNC-01   astream and ainvoke never block the loop while the server…  [async]",
+        "MUST rules that do not hold:",
+        "  BATCH-02   an empty list gives an empty list and …  [sync; sync, async: empty]",
+        "in the baseline, yet they hold (take them out):",
+        "  TOOL-01    it was so once  [sync]",
+        "SHOULD rules that do not hold:",
+        "  STREAM-08  finish reason, model name, service tier a…  [sync, async: repeated]",
+        "known, by the baseline:",
+        "  SECRET-01  upstream knows  [sync]",
+        "new in the catalogue, and not yet counted:",
+        "  TOOL-02    the arguments of tool_call_chunks, joined per index, are t…  [sync]",
+        MORE,
     ]
 
 
 def test_the_sum_where_all_holds() -> None:
-    """Without a version and without lists; a rule that holds where it says something holds."""
-    tallies = {
-        "STREAM-01": tally(passed=["STREAM-01-sync"], not_applicable=["STREAM-01-async"]),
-        "STREAM-02": tally(not_applicable=["STREAM-02-sync"]),
-    }
-    lines = list(wording.summary(target(), "", tallies, RULES))
-    assert lines[1].startswith("==== conformance of shop.models:Parrot ====")
-    assert lines[2:-1] == ["  STREAM      1 of  1 rules hold   (1 not applicable)"]
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "ran", "holds"),
-    [
-        (["passed"], True, True),
-        (["passed", "not applicable"], True, True),
-        (["not applicable"], False, True),
-        (["passed", "warned"], True, False),
-        (["failed"], True, False),
-        (["harness error"], True, False),
-    ],
-)
-def test_a_rule_holds_in_all_its_items_or_not_at_all(verdicts: list[str], *, ran: bool, holds: bool) -> None:
-    """Items that say nothing make no difference, and alone they leave a rule unjudged."""
-    of_rule = Tally({verdict: ["x"] for verdict in verdicts})
-    assert (of_rule.ran, of_rule.holds) == (ran, holds)
-
-
-def report(name: str, when: Any = "call", outcome: Any = "passed", **properties: str) -> pytest.TestReport:
-    known = {"rule": name[:9], "model": "Parrot", "verdict": "passed", **properties}
-    given = [(key, value) for key, value in known.items() if value]
-    return pytest.TestReport(
-        f"conformance::Parrot::{name}", ("", None, ""), {}, outcome, None, when, user_properties=given
-    )
-
-
-def told(*reports: pytest.TestReport, on: Target | None = None) -> list[str]:
-    summary = Summary([on or target()])
-    for each in reports:
-        summary.add(each)
-    return [line.strip() for line in summary.lines()][2:-1]
-
-
-def test_reports_are_summed_up() -> None:
-    """By rule and verdict, with notes; `setup` and `teardown` of an item say nothing beside its `call`."""
-    assert told(
-        report("STREAM-01-sync", "setup", verdict=""),
-        report("STREAM-01-sync"),
-        report("STREAM-01-sync", "teardown"),
-        report("STREAM-01-async", verdict="not applicable", outcome="skipped"),
-        report("BATCH-02-sync-a", verdict="failed", outcome="failed", rule="BATCH-02"),
-        report("DEFAULT-03", rule="DEFAULT-03", note="invoke native"),
-    ) == [
-        "STREAM      1 of  1 rules hold",
-        "BATCH       0 of  1 rules hold",
-        "DEFAULT     1 of  1 rules hold",
-        "methods    invoke native",
-        "MUST rules that do not hold:",
-        "BATCH-02   an empty list gives an empty list and sends nothing  [sync-a]",
+    """Nothing is listed, and little is said."""
+    assert told(*in_both_forms("STREAM-01"), report("BATCH-01"))[2:] == [
+        "          MUST  SHOULD            MUST  SHOULD",
+        "  STREAM     1       -    BATCH      1       -",
+        "  together   MUST 2 of 2 rules hold",
+        "Read more: conformance explain RULE",
     ]
 
 
-@pytest.mark.parametrize("when", ["setup", "call"])
-def test_an_item_that_has_no_verdict_is_our_error(when: str) -> None:
-    """Whatever broke the item before it was judged."""
-    [_, title, line] = told(report("STREAM-01-sync", when, "failed", verdict=""))
-    assert title == "not judged, for an error of this suite (please report it):"
-    assert line.endswith("[sync]")
+@pytest.mark.parametrize("width", [40, 57, 80, 120])
+def test_it_fits_the_width(width: int) -> None:
+    """Tables and lists do; the terminal folds sentences."""
+    lines = told(*one_of_each(), width=width)
+    rows = [line for line in lines if line.startswith("  ") and line.split()[0] not in ("together", "slowest")]
+    assert len(rows) > 10
+    assert max(map(len, [*rows, lines[1]])) <= width
+
+
+def test_long_lists_are_cut() -> None:
+    """And shown whole where that is asked for."""
+    failing = [report(id, verdict="failed", outcome="failed") for id in list(rules())[:14]]
+    short, whole = told(*failing), told(*failing, whole=True)
+    assert "  … and 4 more rules" in short
+    assert short[-1] == "Read more: conformance explain RULE; whole lists: -ra"
+    assert len(whole) == len(short) + 3
+    assert whole[-1] == "Read more: conformance explain RULE"
+
+
+def test_what_blocks_rules_is_listed_where_asked_for() -> None:
+    """With the reason in place of the statement."""
+    lines = told(*one_of_each(), blocked=True)
+    assert lines[lines.index("blocked:") + 1] == "  META-01    INVOKE-01 fails  [sync]"
+    assert "-rb" not in lines[-1]
+
+
+def test_many_models_have_a_line_each() -> None:
+    """From three on; each has a screen where that is asked for."""
+    three = tuple(target(label=name) for name in ("Parrot", "Owl", "Wren"))
+    reports = [
+        *one_of_each(),
+        *in_both_forms("STREAM-01", model="Owl"),
+        report("STREAM-01", model="Wren", verdict="not applicable", outcome="skipped"),
+    ]
+    assert told(*reports, on=three) == [
+        "",
+        f"==== conformance of 3 models {'=' * 51}",
+        "            MUST  SHOULD",
+        "  Parrot  3 of 7  0 of 1  1 n/a, 1 blocked, 1 harness error, 1 failed, 1 stale,…",
+        "  Owl          1       -",
+        "  Wren         -       -  1 n/a",
+        "Read more: the sum of each: -v",
+    ]
+    assert sum(line.startswith("====") for line in told(*reports, on=three, each=True)) == 3
+    assert sum(line.startswith("====") for line in told(*one_of_each(), on=three)) == 1
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "must"),
+    [
+        (["passed"], "1"),
+        (["passed", "not applicable"], "1"),
+        (["not applicable"], "-"),
+        (["passed", "known"], "0 of 1"),
+        (["failed"], "0 of 1"),
+        (["harness error"], "0 of 1"),
+        (["stale"], "1"),
+    ],
+)
+def test_a_rule_holds_in_all_its_items_or_not_at_all(verdicts: list[str], must: str) -> None:
+    """Items that say nothing make no difference, and alone they leave a rule unjudged."""
+    items = [{"rule": "STREAM-01", "level": MUST, "verdict": verdict} for verdict in verdicts]
+    assert str(counted(items).by_level[MUST]) == must
+
+
+def test_items_of_a_rule_in_short() -> None:
+    """Forms that have the same cases stand together."""
+    assert cases([{"form": form, "case": ""} for form in ("async", "sync")]) == "sync, async"
+    assert cases([{"form": "sync", "case": "a"}, {"form": "async", "case": "b"}, {"form": "sync", "case": "c"}]) == (
+        "sync: a, c; async: b"
+    )
+
+
+def test_setup_and_teardown_say_nothing() -> None:
+    """The call of an item has its verdict, unless what came before it broke."""
+    assert told(
+        report("STREAM-01", "setup", verdict=None), report("STREAM-01"), report("STREAM-01", "teardown")
+    ) == told(report("STREAM-01"))
 
 
 def test_other_tests_are_not_summed_up() -> None:
     """Reports of a project's own tests have no rule; a model without items has no sum."""
-    assert told(report("STREAM-01-sync", rule="")) == []
+    assert told(report("STREAM-01", rule=None)) == []
+
+
+def test_nothing_hangs_on_colours() -> None:
+    """Styles are there, and no words in them alone."""
+    summary = Summary([target()])
+    for each in one_of_each():
+        summary.add(each)
+    lines = list(summary.lines(Screen()))
+    assert {words.style for line in lines for words in line} == {"plain", "bold", "faint", "bad", "odd"}
+    failing = [words for line in lines for words in line if words.style == "bad" and words.text.strip()[0].isdigit()]
+    assert [words.text.strip() for words in failing] == ["0 of 1", "1 of 2", "0 of 1", "0 of 1"]
+    assert all(length(line) == len("".join(words.text for words in line)) for line in lines)
 
 
 def test_the_header_of_a_model() -> None:
