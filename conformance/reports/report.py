@@ -5,6 +5,7 @@ come in as reports, and the controller alone writes. Files that say that the run
 start, so that a run which is killed leaves no older result behind that could be taken for its own.
 """
 
+import os
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -51,6 +52,8 @@ class ReportFiles:
         self._clock = time.perf_counter()
         self._chosen: list[str] | None = None
         self._items: dict[str, dict[str, Any]] = {}
+        self._named = ", ".join(os.path.relpath(file) for file in files)
+        self._why = ""
         self._write(ended="unfinished", why="the run did not come to its end")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -83,11 +86,15 @@ class ReportFiles:
             ended, why = "stopped", str(stop) if stop else "items have no verdict"
         return self._write(ended=ended, why=f"{why}; {len(missing)} of {len(self._chosen)} items have no verdict")
 
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        what = f"incomplete report ({self._why})" if self._why else "report"
+        terminalreporter.line(f"{what} written to {self._named}")
+
     def _missing(self) -> list[str]:
         return [nodeid for nodeid in self._chosen or () if nodeid not in self._items]
 
     def _write(self, *, ended: str, why: str) -> None:
-        complete = ended == "finished"
+        complete, self._why = ended == "finished", why
         models = [self._model(target, complete=complete) for target in self._models]
         document = {
             "schema": FORMAT,

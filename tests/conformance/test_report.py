@@ -49,7 +49,9 @@ def test_schema_is_one() -> None:
 
 def test_a_run_is_told_in_full(folder: pytest.Pytester) -> None:
     """Model, versions, methods and each item with its verdict, in the order in which they ran."""
-    run(folder, REFERENCE, REPORT, "-k", "BATCH-02 or DEFAULT-02").assert_outcomes(passed=2, skipped=2)
+    result = run(folder, REFERENCE, REPORT, "-k", "BATCH-02 or DEFAULT-02")
+    result.assert_outcomes(passed=2, skipped=2)
+    assert "report written to report.json" in result.outlines
     document = written(folder)
     assert (document["complete"], document["ended"], document["outcome"]) == (True, "finished", "passed")
     [model] = document["models"]

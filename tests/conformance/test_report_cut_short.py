@@ -90,6 +90,7 @@ def test_a_worker_that_dies_is_told(folder: pytest.Pytester) -> None:
     with child(folder, "Dies", DIES, *chosen) as process:
         output, _ = process.communicate(timeout=120)
     assert "crashed while running 'conformance::Dies::BATCH-02-sync'" in output
+    assert "\nincomplete report (items have no verdict; 1 of " in output
     document = told(folder)
     [model] = document["models"]
     assert model["missing"] == ["BATCH-02-sync"]
@@ -115,8 +116,9 @@ def test_ctrl_c_is_told(folder: pytest.Pytester, workers: list[str]) -> None:
         with child(folder, "Waits", WAITS, *workers, *chosen, reached=door.getsockname()[1]) as process:
             connection, _ = door.accept()
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=120)
+            output, _ = process.communicate(timeout=120)
             connection.close()
+    assert "\nincomplete report (the run was interrupted; " in output
     document = told(folder)
     assert document["ended"] == "interrupted"
     [model] = document["models"]
