@@ -69,7 +69,11 @@ def target_of(
 
 
 def verdicts(
-    spec: str, without: Container[str] = (), whole: Container[str] | None = None, **built: Any
+    spec: str,
+    without: Container[str] = (),
+    whole: Container[str] | None = None,
+    until_broken: Container[str] = (),
+    **built: Any,
 ) -> dict[str, Result]:
     """The result of each item by its name. Recordings are those made for tests.
 
@@ -77,6 +81,7 @@ def verdicts(
         spec: as `--chat-model` takes it.
         without: rules that are left out.
         whole: rules that are tried in all their cases, and others in their first alone; `None` for all.
+        until_broken: rules of which no more cases are tried once one does not hold.
         built: `kwargs` and `stanzas` of `target_of`.
     """
     benches = Benches()
@@ -90,4 +95,16 @@ def verdicts(
             and (item.case == first.setdefault(item.rule.id, item.case) or whole is None or item.rule.id in whole)
         ]
         judge = Judge(benches)
-        return {item.name: judge.result(item) for item in chosen}
+        results: dict[str, Result] = {}
+        broken: set[str] = set()
+        for item in chosen:
+            if item.rule.id not in broken:
+                results[item.name] = judge.result(item)
+                if item.rule.id in until_broken and is_broken(results[item.name]):
+                    broken.add(item.rule.id)
+        return results
+
+
+def is_broken(result: Result) -> bool:
+    """Whether a rule does not hold, for a fault of the model."""
+    return result.verdict in ("failed", "warned")
