@@ -72,19 +72,19 @@ def _facet(found: Found[Example, Difference]) -> str:
 
 def test_two_defects_are_told_apart() -> None:
     """A model with two defects shows one by an example that does not show the other, and that once it is known."""
-    spec = "tests.broken.explore.text:LosesSpaceAndCounts"
+    spec = "tests.broken.explore.calls:LosesSpaceAndCalls"
     [[first], _] = _differing(spec)
     [[second], _] = _differing(spec, known=_facet(first))
     by_facet = {_facet(each): each.example for each in (first, second)}
-    assert by_facet.keys() == {"text", "usage"}
+    assert by_facet.keys() == {"text", "calls"}
     assert by_facet["text"].reply.text.isspace()
-    assert by_facet["text"].reply.usage is None
-    assert by_facet["usage"].reply.piece_count == 0
+    assert by_facet["text"].reply.tool_calls == ()
+    assert by_facet["calls"].reply.text == ""
 
 
 def test_the_same_seed_finds_the_same() -> None:
     """What is found, and after how many examples, is the same each time."""
-    spec = "tests.broken.explore.text:CountsNothingWhereNothingIsSaid"
+    spec = "tests.broken.explore.text:EmptiesWhiteSpace"
     assert _differing(spec) == _differing(spec)
 
 

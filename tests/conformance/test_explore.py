@@ -16,7 +16,7 @@ from .test_readme import run as command_run
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "exploring.md").read_text(encoding="utf-8")
 _LOSES = "tests.broken.explore.text:EmptiesWhiteSpace"
-_LOSES_TWO = "tests.broken.explore.text:LosesSpaceAndCounts"
+_LOSES_TWO = "tests.broken.explore.calls:LosesSpaceAndCalls"
 _STANZAS = "\n".join(
     f'[tool.conformance.models."{spec}"]\n'
     'wire = "openai-chat"\n'
@@ -74,7 +74,7 @@ def test_one_seed_finds_the_same_each_time(models: pytest.Pytester) -> None:
 
 def test_a_known_kind_does_not_hide_a_new_one(models: pytest.Pytester) -> None:
     """The baseline names kinds: with one of two in it the other still fails, and with both none does."""
-    options = (f"--chat-model={_LOSES_TWO}", "--explore=200", "-k", "EXPLORE-01-sync", "--conformance-baseline=k.toml")
+    options = (f"--chat-model={_LOSES_TWO}", "--explore=60", "-k", "EXPLORE-01-sync", "--conformance-baseline=k.toml")
     run(models, *options, "--conformance-update-baseline").assert_outcomes()
     file = models.path / "k.toml"
     tables = file.read_text().split("[[known]]")

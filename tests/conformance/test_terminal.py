@@ -186,4 +186,5 @@ def test_colours_are_for_those_who_want_them(loud: pytest.Pytester) -> None:
 
 def ours(shown: str) -> str:
     """From the failures to the sum."""
-    return shown.partition(" FAILURES ")[2].partition("short test summary")[0].rstrip("\x1b[0123456789;m=")
+    told = shown.partition(" FAILURES ")[2].partition("short test summary")[0].rstrip("\x1b[0123456789;m=")
+    return "\n".join(each for each in told.split("\n") if not each.startswith("  slowest"))

@@ -11,7 +11,7 @@ from pydantic import PrivateAttr
 
 from ...reference import ReferenceChat
 from ...sse_reader import AnswerReader, Event
-from .text import delta_of
+from .text import EmptiesWhiteSpace, delta_of
 
 _LOW_HALF: Final = re.compile(r"^\\ud[c-f][0-9a-f]{2}")
 
@@ -94,6 +94,10 @@ class DropsCallsWithoutArguments(ReferenceChat):
             before = call["name"]
         message.tool_calls = kept
         return generation
+
+
+class LosesSpaceAndCalls(EmptiesWhiteSpace, DropsCallsWithoutArguments):
+    """Loses whole answers that are white space, and calls without arguments after one of the same tool."""
 
 
 class _TwoOpen(AnswerReader):

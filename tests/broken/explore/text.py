@@ -119,7 +119,3 @@ class CountsNothingWhereNothingIsSaid(ReferenceChat):
 
 def _counted(event: Event) -> Event:
     return event if (event.get("usage") or {}).get("completion_tokens") else {**event, "usage": None}
-
-
-class LosesSpaceAndCounts(EmptiesWhiteSpace, CountsNothingWhereNothingIsSaid):
-    """Loses whole answers that are white space, and counts of no tokens."""
