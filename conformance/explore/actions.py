@@ -146,11 +146,14 @@ class Walk:
             return None
         if self.walk(actions) is None:
             return None
+        is_told = any(map(self._tells, sorted(kinds)))
         # What sequences before have left in the model is no part of this one.
         self.probe.renew()
+        if is_told:
+            return None
         misstep = self.walk(actions)
         self.probe.renew()
-        return None if misstep and any(map(self._tells, sorted(kinds))) else misstep
+        return misstep
 
     def _tells(self, kind: str) -> bool:
         """Whether a written rule that tries this step by itself does not hold; from then on it is passed over."""
