@@ -17,11 +17,12 @@ from .test_readme import run as command_run
 _PAGE = (Path(__file__).parents[2] / "docs" / "exploring.md").read_text(encoding="utf-8")
 _LOSES = "tests.broken.explore.text:EmptiesWhiteSpace"
 _LOSES_TWO = "tests.broken.explore.calls:LosesSpaceAndCalls"
+_TELLS_TWICE = "tests.broken.callback:TellsTokensTwice"
 _STANZAS = "\n".join(
     f'[tool.conformance.models."{spec}"]\n'
     'wire = "openai-chat"\n'
     'kwargs = { model = "m", api_key = "{key}", base_url = "{url}/v1" }\n'
-    for spec in (_LOSES, _LOSES_TWO)
+    for spec in (_LOSES, _LOSES_TWO, _TELLS_TWICE)
 )
 
 
@@ -88,6 +89,14 @@ def test_a_known_kind_does_not_hide_a_new_one(models: pytest.Pytester) -> None:
     one = run(models, *options)
     one.assert_outcomes(failed=1, deselected=3)
     one.stdout.fnmatch_lines([f"  because    {first}"])
+
+
+def test_what_a_written_rule_tells_is_no_news(models: pytest.Pytester) -> None:
+    """A stream that is begun and not finished is read to its end all the same, of which CALLBACK-02 tells."""
+    told = run(models, f"--chat-model={_TELLS_TWICE}", "-k", "CALLBACK-02-sync")
+    assert told.parseoutcomes()["failed"] > 0
+    result = run(models, f"--chat-model={_TELLS_TWICE}", "--explore=30", "-k", "EXPLORE-02-sync")
+    result.assert_outcomes(passed=1, deselected=3)
 
 
 def test_a_run_that_is_not_asked_explores_a_little_and_writes_nothing(models: pytest.Pytester) -> None:
