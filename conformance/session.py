@@ -139,6 +139,11 @@ class Session:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         leave_out_all(self._config)
         self._lines.expect([item.nodeid for item in session.items])
+        self._summary.expect(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: object, ids: Sequence[str]) -> None:
+        self._summary.expect(ids)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:

@@ -1,6 +1,6 @@
 """The sum of a run, as it stands at the end of the terminal. Results of xdist's workers come in as reports."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any, Final
@@ -13,6 +13,7 @@ from ..catalogue import MUST, SHOULD, Level, rules
 from ..compat import CORE
 from ..reports.items import item_of
 from ..reports.tally import Item, by_verdict
+from ..snapshots import is_transcript
 from ..target import Target
 from .screen import NARROWEST, WIDEST, Line, Style, Words, columns, cut, heading, length, line, stripped
 from .totals import Counted, by_area, cases, counted, slowest
@@ -71,6 +72,15 @@ class Summary:
     def __init__(self, targets: Sequence[Target]) -> None:
         self._targets = targets
         self._items: dict[str, list[Item]] = {target.label: [] for target in targets}
+        self._chosen: dict[str, set[str]] = {target.label: set() for target in targets}
+
+    def expect(self, nodeids: Iterable[str]) -> None:
+        """The items that are to have a verdict by the end; what is no item of a model is passed over."""
+        for nodeid in nodeids:
+            _, _, place = nodeid.partition("::")
+            label, _, name = place.partition("::")
+            if label in self._chosen and not is_transcript(nodeid):
+                self._chosen[label].add(name)
 
     def add(self, report: pytest.TestReport) -> None:
         if item := item_of(report):
@@ -82,23 +92,43 @@ class Summary:
         return f"{told}\n  played {wording.PLAYED}; {wording.REPLAY_ALONE}" if target.stanza.in_process else told
 
     def lines(self, screen: Screen) -> Iterator[Line]:
-        """The sum; nothing of models of which nothing ran."""
+        """The sum; nothing of models of which nothing was to run."""
         place = {id: number for number, id in enumerate(rules())}
         judged = [
-            (target, sorted(items, key=lambda item: (place[item["rule"]], item["case"])))
+            _Judged(target, sorted(items, key=lambda item: (place[item["rule"]], item["case"])), self._missing(target))
             for target in self._targets
-            if (items := self._items[target.label])
+            if (items := self._items[target.label]) or self._chosen[target.label]
         ]
         if len(judged) > _SINGLY and not screen.each:
             yield from _in_a_line_each(judged, screen)
             return
-        for target, items in judged:
-            yield from _of_one(target, items, screen)
+        for each in judged:
+            yield from _of_one(each, screen)
+
+    def _missing(self, target: Target) -> str:
+        """How many items have no verdict; `""` where all have one, so that what is cut short never reads as a pass."""
+        chosen = self._chosen[target.label]
+        left = chosen - {item["name"] for item in self._items[target.label]}
+        return f"no verdict on {len(left)} of {len(chosen)} items" if left else ""
 
 
-def _of_one(target: Target, items: Sequence[Item], screen: Screen) -> Iterator[Line]:
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A model, what became of its items, and how many have no verdict, in words."""
+
+    target: Target
+    items: Sequence[Item]
+    missing: str
+
+
+def _of_one(judged: _Judged, screen: Screen) -> Iterator[Line]:
+    target, items = judged.target, judged.items
     yield ()
     yield heading(" ".join(part for part in ("conformance of", target.spec, version_of(target)) if part), screen.width)
+    if judged.missing:
+        yield line(f"  {'INCOMPLETE'.ljust(_LABEL)}{judged.missing}", "bad")
+    if not items:
+        return
     areas = {area: counted(of_area) for area, of_area in by_area(items).items()}
     yield from _table(areas, screen.width)
     for label, text in _notes(target, items, areas):
@@ -192,22 +222,22 @@ def _more(verdicts: Mapping[str, Any], screen: Screen) -> Iterator[str]:
         yield "what did not fail the run, in full: -v"
 
 
-def _in_a_line_each(judged: Sequence[tuple[Target, Sequence[Item]]], screen: Screen) -> Iterator[Line]:
+def _in_a_line_each(judged: Sequence[_Judged], screen: Screen) -> Iterator[Line]:
     """Many models on one screen."""
     yield ()
     yield heading(f"conformance of {len(judged)} models", screen.width)
-    names = [cut(_named(target), screen.width // 2) for target, _ in judged]
-    totals = [counted(items) for _, items in judged]
+    names = [cut(_named(each.target), screen.width // 2) for each in judged]
+    totals = [counted(each.items) for each in judged]
     first = max(map(len, names))
     wide = [max(len(level), *(len(str(of.by_level[level])) for of in totals)) for level in _COUNTED]
     yield line(
         f"  {' ' * first}{''.join(f'  {level.rjust(w)}' for level, w in zip(_COUNTED, wide, strict=True))}", "faint"
     )
-    for name, of, (_, items) in zip(names, totals, judged, strict=True):
+    for name, of, each in zip(names, totals, judged, strict=True):
         cells = (replace(words, text=f"  {words.text.rjust(w)}") for words, w in zip(_counts(of), wide, strict=True))
         start = (Words(f"  {name.ljust(first)}"), *cells)
-        verdicts = by_verdict({"items": items})
-        told = [of.rest, *(f"{len(verdicts[each])} {each}" for each, *_ in _LISTED if each in verdicts)]
+        verdicts = by_verdict({"items": each.items})
+        told = [each.missing, of.rest, *(f"{len(verdicts[name])} {name}" for name, *_ in _LISTED if name in verdicts)]
         rest = cut(", ".join(part for part in told if part), max(0, screen.width - length(start) - 2))
         yield stripped((*start, Words(f"  {rest}", "faint")))
     yield line("Read more: the sum of each: -v", "faint")

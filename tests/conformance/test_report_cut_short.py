@@ -91,6 +91,7 @@ def test_a_worker_that_dies_is_told(folder: pytest.Pytester) -> None:
         output, _ = process.communicate(timeout=120)
     assert "crashed while running 'conformance::Dies::BATCH-02-sync'" in output
     assert "\nincomplete report (items have no verdict; 1 of " in output
+    assert "\n  INCOMPLETE no verdict on 1 of " in output
     document = told(folder)
     [model] = document["models"]
     assert model["missing"] == ["BATCH-02-sync"]
@@ -119,6 +120,7 @@ def test_ctrl_c_is_told(folder: pytest.Pytester, workers: list[str]) -> None:
             output, _ = process.communicate(timeout=120)
             connection.close()
     assert "\nincomplete report (the run was interrupted; " in output
+    assert "\n  INCOMPLETE no verdict on " in output
     document = told(folder)
     assert document["ended"] == "interrupted"
     [model] = document["models"]

@@ -113,6 +113,23 @@ def test_it_fits_the_width(width: int) -> None:
     assert max(map(len, [*rows, lines[1]])) <= width
 
 
+def test_what_is_cut_short_does_not_read_as_a_pass() -> None:
+    """Items that were to run and have no verdict are told first, also of a model of which nothing ran."""
+    two = (target(), target(label="Owl", spec="shop.models:Owl"))
+    summary = Summary(two)
+    summary.expect(f"conformance::Parrot::STREAM-0{number}-sync" for number in (1, 2, 3))
+    summary.expect(
+        ["conformance::Owl::STREAM-01-sync", "conformance::Owl::transcript-invoke-text-sync", "test_own.py::a"]
+    )
+    summary.add(report("STREAM-01"))
+    lines = ["".join(words.text for words in line) for line in summary.lines(Screen())]
+    assert lines[1:3] == [
+        f"==== conformance of shop.models:Parrot {'=' * 41}",
+        "  INCOMPLETE no verdict on 2 of 3 items",
+    ]
+    assert lines[-2:] == [f"==== conformance of shop.models:Owl {'=' * 44}", "  INCOMPLETE no verdict on 1 of 1 items"]
+
+
 def test_long_lists_are_cut() -> None:
     """And shown whole where that is asked for."""
     failing = [report(id, verdict="failed", outcome="failed") for id in list(rules())[:14]]
