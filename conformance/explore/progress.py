@@ -22,6 +22,7 @@ class Progress:
         self._plugins = config.pluginmanager
         self._of = f" of {examples:,}" if examples < 10**9 else ""
         self._last = time.monotonic()
+        self._name = ""
 
     def tell(self, name: str, tried: int, kinds: int) -> None:
         """So many examples were tried by an item, and so many kinds of failures found."""
@@ -37,7 +38,10 @@ class Progress:
         text = f"{name}: {tried:,}{self._of} examples{found}"
         with self._plugins.getplugin("capturemanager").global_and_fixture_disabled():
             if writes_over:
+                if self._name not in ("", name):
+                    reporter.line("")  # what was found by the item before stays to be seen
                 reporter.rewrite(text, erase=True)
             else:
                 reporter.ensure_newline()
                 reporter.write_line(text)
+        self._name = name

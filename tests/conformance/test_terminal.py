@@ -184,6 +184,15 @@ def test_colours_are_for_those_who_want_them(loud: pytest.Pytester) -> None:
     assert max(map(len, heads)) <= 60
 
 
+def test_each_search_has_its_line(loud: pytest.Pytester) -> None:
+    """It is written over while it goes on, and stays with its verdict."""
+    shown = in_a_terminal(loud.path, REFERENCE, "--explore=30", "-k", "EXPLORE-01", NO_COLOR="1")
+    lines = [each.rpartition("\r")[2] for each in shown.split("\n")]
+    searches = [each for each in lines if each.startswith("EXPLORE-01-")]
+    assert [each.partition(":")[0] for each in searches] == ["EXPLORE-01-sync", "EXPLORE-01-async"]
+    assert all(re.fullmatch(r"EXPLORE-01-\w+: \d+ of 30 examples +\.( +\[100%\])?", each) for each in searches)
+
+
 def ours(shown: str) -> str:
     """From the failures to the sum."""
     told = shown.partition(" FAILURES ")[2].partition("short test summary")[0].rstrip("\x1b[0123456789;m=")
