@@ -6,8 +6,8 @@ that share server and loop therefore start at once; a fresh pair for each item w
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import Future
+from collections.abc import Coroutine, MutableMapping
+from concurrent.futures import Future, thread
 from contextlib import ExitStack
 from typing import Any, Final, TypeVar
 
@@ -48,6 +48,17 @@ class Loop(threading.Thread):
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self._halt.set)
         self.join(_SETTLE)
+
+
+def abandon_workers() -> None:
+    """Let the process end though a model is stuck in a pool of threads, such as asyncio's for `run_in_executor`.
+
+    Python waits at exit for all workers of `concurrent.futures`, daemons too. Daemons are those that a daemon started:
+    threads in which items run, and loops of benches; what others submit from their own threads is waited for.
+    """
+    waited_for: MutableMapping[threading.Thread, object] = getattr(thread, "_threads_queues", {})
+    for worker in [each for each in waited_for if each.daemon]:
+        del waited_for[worker]
 
 
 class Bench:

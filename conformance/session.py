@@ -12,7 +12,7 @@ import pytest
 
 from . import wording
 from .baseline import Baseline, BaselineError, Change, load
-from .bench import Benches
+from .bench import Benches, abandon_workers
 from .choice import Choice, ChoiceError, words
 from .collector import collect, leave_out_all
 from .explore.asked import known
@@ -214,11 +214,12 @@ _BENCHES: Final = pytest.StashKey[Benches]()
 
 
 def _leave_nothing(benches: Benches) -> None:
-    """Close the last bench, and collect what models left in its loop."""
+    """Close the last bench, collect what models left in its loop, and wait no more for what they are still at."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         benches.close()
     collect()
+    abandon_workers()
 
 
 _JUDGE: Final = pytest.StashKey[Judge]()

@@ -1,6 +1,8 @@
 """Benches: used again while they are clean, and gone when they are closed."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -161,3 +163,25 @@ def test_a_blocked_loop_does_not_hold_up_closing(threads: Threads) -> None:
     latch.open()
     loop.join(LIMIT)
     assert not loop.is_alive()
+
+
+_STUCK = """
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from conformance.bench import abandon_workers
+
+ours, theirs, begun = ThreadPoolExecutor(), ThreadPoolExecutor(), threading.Event()
+daemon = threading.Thread(target=lambda: ours.submit(lambda: (begun.set(), threading.Event().wait())), daemon=True)
+daemon.start()
+begun.wait()
+left = threading.Event()
+theirs.submit(lambda: (left.wait(), print("their work is done")))
+abandon_workers()
+left.set()
+"""
+
+
+def test_a_model_that_is_stuck_does_not_hold_the_process() -> None:
+    """What a daemon has submitted is left behind when the process ends, and work of others is done to its end."""
+    result = subprocess.run([sys.executable, "-c", _STUCK], capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout == "their work is done\n"
