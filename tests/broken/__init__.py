@@ -6,8 +6,9 @@ from typing import Final
 
 LOST: Final = frozenset({"CANCEL-09"} if sys.version_info < (3, 12) else ())
 """What those break who await chunks in `asyncio.wait_for`, which loses cancellations before Python 3.12."""
-SOMETIMES: Final = frozenset({"ASYNC-03"})
-"""What released classes do not always break: a connection of the first loop may be gone before the second asks."""
+SOMETIMES: Final = LOST | {"ASYNC-03"}
+"""What released classes do not always break: no cancellation may be lost where the loop is late, and a connection of
+the first loop may be gone before the second asks."""
 _OPENAI: Final = LOST | frozenset(
     {"ASYNC-03", "META-08", "META-09", "SSE-11", "STATE-03", "STREAM-08", "TOOL-05", "TOOL-11"}
 )
