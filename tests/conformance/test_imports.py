@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -106,3 +107,9 @@ def test_what_these_tests_find() -> None:
     assert private_uses(tree, ("a",)) == ["a._b c", "a.b _c", "a._b"]
     assert reached_into(tree, frozenset()) == ["x._y"]
     assert reached_into(tree, frozenset({"_y"})) == []
+
+
+def test_no_plugin_comes_along() -> None:
+    """Who installs this meets no other plugin's settings and warnings in their own tests, such as pytest-asyncio's."""
+    required = metadata.requires("chat-model-conformance") or []
+    assert [each for each in required if each.startswith("pytest") and "extra ==" not in each] == ["pytest>=8.3"]
