@@ -13,12 +13,11 @@ import importlib
 import pytest
 
 from conformance.catalogue import INFO, rules
-from conformance.session import WARNINGS
 
 from .broken import BROKEN, BrokenModel
-from .broken.judging import RECORDED, SLOW, is_broken, verdicts
+from .broken.judging import AS_ITEMS, RECORDED, SLOW, is_broken, verdicts
 
-pytestmark = [pytest.mark.filterwarnings(each) for each in WARNINGS]
+pytestmark = AS_ITEMS
 
 
 @pytest.mark.parametrize("model", BROKEN, ids=lambda model: f"{model.rule}-{model.name.partition(':')[2]}")
@@ -32,6 +31,14 @@ def test_model_breaks_its_rule_and_no_other(model: BrokenModel, pytestconfig: py
     broken = {name[: name.index("-", name.index("-") + 1)] for name, each in results.items() if is_broken(each)}
     told = [f"{name}: {each.facts[:2]}" for name, each in results.items() if is_broken(each)]
     assert broken - model.perhaps == {model.rule, *model.also}, "\n".join(told)
+
+
+def test_a_stream_that_was_left_stops_no_later_call() -> None:
+    """Its finalizer wants the lock that a later call holds; that it was left open is told by the rule that says so."""
+    told = {"CANCEL-01", "CANCEL-06", "STREAM-13"}
+    results = verdicts("tests.broken.cancel:LocksItsPool", without=rules().keys() - told, whole=())
+    assert {name for name, result in results.items() if is_broken(result)} == {"CANCEL-01-sync-held"}
+    assert len(results) == 6
 
 
 def test_each_rule_has_a_model_that_breaks_it() -> None:

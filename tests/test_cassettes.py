@@ -5,7 +5,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from contextlib import closing
 from itertools import accumulate
 from pathlib import Path
 
@@ -15,13 +14,7 @@ import vcr
 import yaml
 from syrupy.assertion import SnapshotAssertion
 
-from conformance.bench import Benches
 from conformance.cassettes import Recorded, own_cassettes
-from conformance.item import items
-from conformance.judge import judge
-from conformance.session import HIDDEN, hidden
-from conformance.target import resolve
-from conformance.verdict import Result
 from mockserver import WIRES, Reply, Turn, serve
 from mockserver.cassettes.interaction import Interaction, read
 from mockserver.converting.reconstructing import is_same
@@ -29,7 +22,6 @@ from mockserver.drawing import inspection, timeline
 from mockserver.frames import join
 from mockserver.scripts.loader import load
 
-from .broken.judging import STANZAS
 from .record_cassettes import QUESTIONS, WIRES_OF, Planned, planned
 
 ROOT = Path(__file__).parents[1]
@@ -158,39 +150,6 @@ def test_each_says_that_no_provider_sent_it(each: Planned) -> None:
     assert each.script.as_posix() in origin
     assert "unused" not in text
     assert "127.0.0.1" not in text
-
-
-def judged(spec: str, rule: str = "") -> dict[str, Result]:
-    """The verdicts of the rules of REPLAY on a model without `--cassette`, or of one of them, by item."""
-    pytest.importorskip(spec.partition(":")[0])
-    benches = Benches()
-    with hidden((*HIDDEN, "OPENAI_*", "ANTHROPIC_*")), closing(benches):
-        chosen = [item for item in items(resolve(spec, {}, STANZAS)) if item.rule.id.startswith(rule or "REPLAY")]
-        return {item.name: judge(item, benches) for item in chosen}
-
-
-@pytest.mark.parametrize(
-    ("spec", "wires"),
-    [
-        ("langchain_openai:ChatOpenAI", {"openai-chat", "openai-responses"}),
-        ("langchain_anthropic:ChatAnthropic", {"anthropic-messages"}),
-        ("tests.reference:ReferenceChat", {"openai-chat"}),
-    ],
-)
-def test_models_are_judged_on_those_of_their_own_wires(spec: str, wires: set[str]) -> None:
-    """In a run without `--cassette`, on all of them; and they hold."""
-    results = judged(spec)
-    labels = {name.removeprefix("REPLAY-01-sync-") for name in results if name.startswith("REPLAY-01-sync-")}
-    wanted = {each.name for each in planned() if each.wire.name in wires}
-    assert labels - {file.stem for file in GOLDFISH} == wanted
-    assert {name: result.reason for name, result in results.items() if result.verdict != "passed"} == {}
-
-
-def test_what_breaks_off_must_raise() -> None:
-    """A model that takes what has come for the whole answer fails on the stream that is cut, and on no other."""
-    results = judged("tests.broken.replay:EndsWhereTheConnectionDoes", "REPLAY-01")
-    failed = {name for name, result in results.items() if result.verdict == "failed"}
-    assert failed == {f"REPLAY-01-{form}-openai-chat-cut" for form in ("sync", "async")}
 
 
 def test_the_page_tells_what_there_is() -> None:

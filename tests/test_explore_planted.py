@@ -21,12 +21,12 @@ from conformance.explore.oracle import Difference
 from conformance.explore.replies import Shapes
 from conformance.explore.search import Budget, Found, Search
 from conformance.explore.simpler import simpler_examples, simpler_steps
-from conformance.session import HIDDEN, WARNINGS, hidden
+from conformance.session import HIDDEN, hidden
 
 from .broken.explore import MISLED, PLANTED, Misled, Planted
-from .broken.judging import CLEARED, target_of
+from .broken.judging import AS_ITEMS, CLEARED, target_of
 
-pytestmark = [pytest.mark.filterwarnings(each) for each in WARNINGS]
+pytestmark = AS_ITEMS
 
 E = TypeVar("E")
 D = TypeVar("D")

@@ -2,14 +2,11 @@
 
 from typing import Final
 
-import pytest
-
 from conformance.compat import CORE_VERSION
-from conformance.session import WARNINGS
 
-from .broken.judging import verdicts
+from .broken.judging import AS_ITEMS, verdicts
 
-pytestmark = [pytest.mark.filterwarnings(each) for each in WARNINGS]
+pytestmark = AS_ITEMS
 
 _OTHER_MODELS: Final = {"RETRY-01", "RETRY-02", "RETRY-03", "DEFAULT-02"}
 """Rules for models that have a setting for retries, or no async methods of their own."""

@@ -12,12 +12,11 @@ import pytest
 
 from conformance.catalogue import rules
 from conformance.integrations import Stanza
-from conformance.session import WARNINGS
 
-from .broken.judging import SLOW, STANZAS, verdicts
+from .broken.judging import AS_ITEMS, SLOW, STANZAS, verdicts
 from .sound import SOUND, SoundModel
 
-pytestmark = [pytest.mark.filterwarnings(each) for each in WARNINGS]
+pytestmark = AS_ITEMS
 
 
 def _name(model: SoundModel) -> str:

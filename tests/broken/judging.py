@@ -6,13 +6,15 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
+import pytest
+
 from conformance.bench import Benches
 from conformance.catalogue import Case
 from conformance.explore.exploring import USUAL, Exploring
 from conformance.integrations import Stanza
 from conformance.item import items
 from conformance.judge import Judge
-from conformance.session import HIDDEN, hidden
+from conformance.session import HIDDEN, WARNINGS, hidden
 from conformance.target import Target, resolve
 from conformance.verdict import Result
 
@@ -52,6 +54,8 @@ SLOW: Final = frozenset({"STREAM-16", "STREAM-17", "EXPLORE-01", "EXPLORE-02"})
 """Rules that take longer than all others together."""
 _EXPLORED: Final = 60
 """Examples on the models whose defects are to be found by exploring."""
+AS_ITEMS: Final = [pytest.mark.filterwarnings(each) for each in WARNINGS]
+"""The marks of tests that judge in their own process: they are warned as items are."""
 RECORDED: Final = frozenset({"REPLAY-01", "REPLAY-02", "REPLAY-03", "REPLAY-04"})
 """Rules that judge on recordings what the others judge on scripts."""
 
@@ -75,7 +79,7 @@ def verdicts(
     until_broken: Container[str] = (),
     **built: Any,
 ) -> dict[str, Result]:
-    """The result of each item by its name. Recordings are those made for tests.
+    """The result of each item by its name, and of roots that do not hold. Recordings are those made for tests.
 
     Args:
         spec: as `--chat-model` takes it.
@@ -102,7 +106,7 @@ def verdicts(
                 results[item.name] = judge.result(item)
                 if item.rule.id in until_broken and is_broken(results[item.name]):
                     broken.add(item.rule.id)
-        return results
+        return {name: root for (_, name), root in judge.roots.items() if is_broken(root)} | results
 
 
 def is_broken(result: Result) -> bool:

@@ -1,7 +1,5 @@
 """Folders in which the plugin is run, and benches on which rules are."""
 
-import gc
-import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -18,12 +16,8 @@ from .plugin_runs import STANZA
 def folder(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A folder whose `pyproject.toml` says how the reference model is built.
 
-    Runs in it load no plugins but those that they name: what else is installed here is not what is tested. What models
-    of runs before it left open is collected first, so that no run is warned of what another one left.
+    Runs in it load no plugins but those that they name: what else is installed here is not what is tested.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyprojecttoml(STANZA)
     return pytester

@@ -21,6 +21,8 @@ from conformance.rules import replay, replay_shown
 from conformance.session import HIDDEN, hidden
 from conformance.target import resolve
 
+from ..broken.judging import AS_ITEMS, CLEARED
+
 STREAMS: Final = Path(__file__).parents[3] / "shared" / "streams"
 FILES: Final = sorted(STREAMS.glob("*.yaml"))
 PROVIDERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -64,7 +66,7 @@ FEW: Final = 3
 RESUMED: Final = "openai-responses-008"
 """A `GET` that takes up a stream where it broke off, which no chat model asks for."""
 
-pytestmark = pytest.mark.skipif(not FILES, reason=f"no recordings in {STREAMS}")
+pytestmark = [*AS_ITEMS, pytest.mark.skipif(not FILES, reason=f"no recordings in {STREAMS}")]
 
 
 def provider(file: Path) -> str:
@@ -79,12 +81,10 @@ def spec(request: pytest.FixtureRequest) -> str:
     return found
 
 
-# What a package warns of is no error here, as it is none in a run of the plugin.
-@pytest.mark.filterwarnings("default")
 def test_recordings_are_streamed_by_their_own_package(spec: str) -> None:
     """REPLAY-01, -02 and -03 hold, but for what is explained."""
     files = [file for file in FILES if provider(file) in PROVIDERS[spec] and file.stem != RESUMED]
-    with hidden((*HIDDEN, "OPENAI_*", "ANTHROPIC_*")), contextlib.closing(Benches()) as benches:
+    with hidden((*HIDDEN, *CLEARED)), contextlib.closing(Benches()) as benches:
         results = {item.name: judge(item, benches) for item in _chosen(spec, files)}
     assert {f"REPLAY-01-sync-{file.stem}" for file in files} <= results.keys()
     wrong = {name: result.reason for name, result in results.items() if result.verdict not in ("passed", "warned")}

@@ -298,16 +298,18 @@ def test_gates_are_open_when_the_item_is_over(benches: Benches, check: Any) -> N
 
 
 def test_a_stream_that_is_not_read_out_is_let_go(benches: Benches) -> None:
-    """The thread of a stream ends with its item."""
+    """The thread of a stream ends with its item, and leaves the iterator."""
     told = Told("a", "b")
 
     def check(probe: Probe, case: Case) -> None:
         probe.iterate("stream", "hi", on=told).take(1)
 
     judge(item(rule(check)), benches)
-    [(thread, _)] = told.places
+    (thread, _), *_ = told.places
     thread.join(LIMIT)
     assert not thread.is_alive()
+    assert {place for place, _ in told.places} == {thread}
+    assert told.left == ["GeneratorExit"]
 
 
 @pytest.fixture
