@@ -11,7 +11,7 @@ from concurrent.futures import Future, thread
 from contextlib import ExitStack
 from typing import Any, Final, TypeVar
 
-from .tls import serving
+from .serving import serving
 
 T = TypeVar("T")
 

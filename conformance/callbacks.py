@@ -63,6 +63,11 @@ class Ear:
     def of(self, name: str) -> list[Heard]:
         return [each for each in self.all if each.name == name]
 
+    @property
+    def told_of_all_ends(self) -> bool:
+        """Whether each run that has begun has ended or failed."""
+        return len(self.of(START)) <= len(self.of(END)) + len(self.of(ERROR))
+
 
 class Listener(Ear, BaseCallbackHandler):
     """Notes the callbacks of chains and chat models. They are not async."""

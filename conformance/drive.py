@@ -8,7 +8,7 @@ forms, and a model that hangs or blocks cannot hang the rule.
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from langchain_core.language_models import BaseChatModel
@@ -92,6 +92,10 @@ class Probe:
         if len(self.exchanges) != 1:
             raise Broken("1 request", f"{len(self.exchanges)} requests")
         return self.exchanges[0]
+
+    def beside(self, form: "Form") -> "Probe":
+        """A probe of another form on the same bench; what it starts is noted here, and ends with this one."""
+        return replace(self, form=form, _models={})
 
     def name(self, method: str) -> str:
         """The method's name in this form: `stream` or `astream`."""

@@ -14,11 +14,11 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-import mockserver
 from mockserver import WIRES, Reply, Wire
 
 from .integrations import Stanza
 from .loopback import unnoted
+from .serving import serving
 from .wording import describe_error
 
 _MODELS: Final = ("model", "model_name", "model_id")
@@ -70,7 +70,7 @@ def guessed(found: type[BaseChatModel], make: Make, given: Mapping[str, Any]) ->
 
 def _tried(make: Callable[..., Any], given: Mapping[str, Any]) -> tuple[Wire | None, str, str]:
     """The wire on which a model asks and the path, and why it does not ask or what it raises."""
-    with mockserver.serve(Reply.of("Hello")) as server, unnoted() as left:
+    with serving(Reply.of("Hello")) as server, unnoted() as left:
         try:
             model = make(server.url, **given)
         except Exception as error:

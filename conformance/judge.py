@@ -11,11 +11,12 @@ from . import wording
 from .bench import Benches
 from .build import TargetError
 from .catalogue import MUST, rules
+from .collector import held_off, sweep
 from .drive import Probe
 from .item import Item
 from .loopback import attempts
+from .serving import trusted
 from .timeline import timeline
-from .tls import trusted
 from .verdict import Broken, NotApplicable, Result, Verdict
 
 _UNKEPT: Final = ("failed", "warned", "harness error")
@@ -31,14 +32,15 @@ class Judge:
 
     def __init__(self, benches: Benches) -> None:
         self._benches = benches
-        self._roots: dict[tuple[str, str], Result] = {}
+        self.roots: dict[tuple[str, str], Result] = {}
+        """The results of roots, by the label of the target and the name of the item."""
 
     def result(self, item: Item) -> Result:
         """The verdict on one item."""
         for root in item.rule.after:
             if broken := self._broken(item, root):
                 return Result(verdict="blocked", facts=(("reason", f"blocked: {broken} fails"),))
-        return self._roots.get((item.target.label, item.name)) or judge(item, self._benches)
+        return self.roots.get((item.target.label, item.name)) or judge(item, self._benches)
 
     def _broken(self, item: Item, root: str) -> str | None:
         """The id of the rule whose failure keeps this root from holding."""
@@ -47,9 +49,9 @@ class Judge:
         form = item.form if item.form in rule.forms else rule.forms[0]
         basic = Item(item.target, rule, form, case)
         key = item.target.label, basic.name
-        if key not in self._roots:
-            self._roots[key] = self.result(basic)
-        result = self._roots[key]
+        if key not in self.roots:
+            self.roots[key] = self.result(basic)
+        result = self.roots[key]
         if result.verdict == "blocked":
             return next(broken for each in rule.after if (broken := self._broken(basic, each)))
         return root if result.verdict == "failed" else None
@@ -92,6 +94,7 @@ def _checked(item: Item, probe: Probe) -> Result:
         return _missing(probe, error) or Result(verdict="harness error", facts=(("error", told),))
 
 
+@held_off()
 def judge(item: Item, benches: Benches) -> Result:
     """The verdict on one item by itself."""
     started = time.perf_counter()
@@ -116,6 +119,7 @@ def judge(item: Item, benches: Benches) -> Result:
     if result.verdict in _UNKEPT:
         result = replace(result, timeline=timeline(probe.courses, probe.all_exchanges, decided))
     probe.finish()
+    sweep()
     is_clean = result.verdict in ("passed", "not applicable") and not probe.goes_on
     benches.give_back(bench, clean=is_clean and not item.rule.alone)
     facts = tuple((label, wording.sayable(text)) for label, text in result.facts)

@@ -22,8 +22,8 @@ from .explore.asked import exploring
 from .integrations import Stanza, StanzaError, of_project, of_tables
 from .loopback import attempts
 from .offline import guard
+from .serving import CERTIFICATES
 from .target import Target, resolve
-from .tls import CERTIFICATES
 
 HIDDEN: Final = ("*_PROXY", "*_proxy", "LANGCHAIN_*", "LANGSMITH_*")
 """Environment that would change what a model sends and where to; hidden while items run."""

@@ -208,7 +208,7 @@ def mock_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """
     from mockserver import MockServerError  # noqa: PLC0415
 
-    from .tls import serving, trusted  # noqa: PLC0415
+    from .serving import serving, trusted  # noqa: PLC0415
 
     options = {}
     if "chat_model" in request.fixturenames:

@@ -25,7 +25,7 @@ from .in_process import building
 from .integrations import SETTINGS, UNITS, Stanza, environment, known
 from .loopback import unnoted
 from .needs import lacking
-from .tls import serving, trusted
+from .serving import serving, trusted
 from .wording import describe_error
 from .wrapped import Wrapper, can_be_asked, models_in, wrapper_of
 

@@ -18,7 +18,7 @@ from ..catalogue import rules
 from ..compat import text_of
 from ..drive import Probe
 from ..observe import joined
-from ..rules.cancel import LEFT, no_collector, reading
+from ..rules.cancel import LEFT, reading
 from ..rules.events_read import counted
 from ..verdict import Broken, NotApplicable
 from ..wording import brief, describe_error
@@ -146,9 +146,10 @@ class Walk:
             kinds.add("finish")  # in the end, what is open is read to its end
         if any(self._is_told.get(kind) for kind in kinds):
             return None
-        if self.walk(actions) is None:
+        if (first := self.walk(actions)) is None:
             return None
-        is_told = any(map(self._tells, sorted(kinds)))
+        # The step after which it shows is the likeliest to be told of.
+        is_told = any(map(self._tells, sorted(kinds, key=lambda kind: (kind != first.action, kind))))
         # What sequences before have left in the model is no part of this one.
         self.probe.renew()
         if is_told:
@@ -279,14 +280,13 @@ class Walk:
             return
         each = self._open[number]
         was_running = not each.is_over and bool(each.stream.items)
-        with no_collector():
-            each.stream.close()
-            each.is_over = True
-            exchange = next((x for x in self.probe.exchanges if x.asked and x.asked.text == each.question), None)
-            if was_running and exchange:
-                self.probe.server.until(lambda: exchange.ended is not None, timeout=PATIENCE)
-                if exchange.ended != LEFT:
-                    raise _Missed("leaving closes the connection", LEFT, exchange.describe())
+        each.stream.close()
+        each.is_over = True
+        exchange = next((x for x in self.probe.exchanges if x.asked and x.asked.text == each.question), None)
+        if was_running and exchange:
+            self.probe.server.until(lambda: exchange.ended is not None, timeout=PATIENCE)
+            if exchange.ended != LEFT:
+                raise _Missed("leaving closes the connection", LEFT, exchange.describe())
 
     def _invoke(self) -> None:
         question = self._question()

@@ -13,6 +13,7 @@ from mockserver import Turn
 from mockserver.converting.scriptwriting import dump
 
 from ..catalogue import Case
+from ..collector import sweep
 from ..drive import Probe
 from ..verdict import Broken, NotApplicable
 from .exploring import Exploring
@@ -129,7 +130,7 @@ def _rounds(subject: Subject[E], exploring: Exploring, name: str, seen: Seen) ->
         before = tried
         passed = Seen(seen.passed | {each.failure.kind for each in found})
         search: Search[E, Failure] = Search(
-            lambda example: next(filter(passed.is_new, subject.failures(example)), None),  # noqa: B023 - of this round
+            lambda example: _first(filter(passed.is_new, subject.failures(example))),  # noqa: B023 - of this round
             lambda failure: failure.kind,
             lambda count: exploring.progress(name, before + count, len(found)),  # noqa: B023
             subject.simpler,
@@ -142,6 +143,13 @@ def _rounds(subject: Subject[E], exploring: Exploring, name: str, seen: Seen) ->
         if not search.tried:
             break
     return sorted(found, key=lambda each: len(repr(each.example))), tried
+
+
+def _first(failures: Iterator[Failure]) -> Failure | None:
+    """The first thing that an example shows. What it leaves behind is not for the next one to meet."""
+    first = next(failures, None)
+    sweep()
+    return first
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """BLOCKS: content-block events as they come: when, what an error does to them, and what closing does."""
 
-import gc
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -11,6 +9,7 @@ from ..block_events import said
 from ..block_streams import ALL, EVENTS, TEXT, Projected, Reading, read
 from ..calls import END, PATIENCE, Stream
 from ..catalogue import MUST, SHOULD, Case, rule
+from ..collector import OLD, YOUNG, collect
 from ..compat import block_listener, makes_block_events
 from ..drive import PROMPT, Probe
 from ..observe import same_text
@@ -147,33 +146,20 @@ def closing_closes_the_connection(probe: Probe, case: Case) -> None:
 
     # Stream and pump of langchain-core hold each other, so that the collector must find them.
     if not probe.is_async and not probe.server.until(closed, timeout=0) and not _collected(probe, closed):
-        raise NotApplicable("nothing is collected: a finalizer of an earlier call waits in another thread")
+        raise NotApplicable("nothing is collected any more: a finalizer of an earlier item waits")
     if not probe.server.until(closed, timeout=PATIENCE):
         raise Broken("the client closes the connection", exchange.describe())
 
 
-_TRIES: Final = 5
-"""So often, in case the collector is at work elsewhere."""
+_SOON: Final = 0.2
+"""Seconds in which a connection closes whose stream has been found."""
 
 
 def _collected(probe: Probe, closed: Callable[[], bool]) -> bool:
-    """Whether the collector runs at last."""
-    return any(collects() or probe.server.until(closed, timeout=PATIENCE / _TRIES) for _ in range(_TRIES))
-
-
-class _Cycle:
-    """Goes with the collector alone."""
-
-    def __init__(self) -> None:
-        self.itself = self
-
-
-def collects() -> bool:
-    """Run the cyclic garbage collector; says whether it ran.
-
-    It does not while it is at work in another thread, where a finalizer may wait for ever, as for a lock that its own
-    thread holds (encode/httpcore#1108).
-    """
-    left = weakref.ref(_Cycle())
-    gc.collect()
-    return left() is None
+    """Let the collector find the stream; says whether it runs."""
+    for generation in (YOUNG, OLD):
+        if not collect(generation):
+            return False
+        if probe.server.until(closed, timeout=_SOON):
+            break
+    return True

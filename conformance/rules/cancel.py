@@ -1,9 +1,7 @@
 """CANCEL: stopping early, by leaving the loop or by cancelling the task."""
 
 import asyncio
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from langchain_core.runnables import Runnable
@@ -12,6 +10,7 @@ from mockserver import Delivery, Exchange, Gate, Pace, Reply, Text, Turn
 
 from ..calls import PATIENCE, Call
 from ..catalogue import MUST, Case, rule
+from ..collector import collect
 from ..compat import text_of
 from ..drive import PROMPT, Probe
 from ..observe import next_text
@@ -41,30 +40,17 @@ SETTLE: Final = 0.2
 """Seconds for what follows at once, where it does not matter if it comes later."""
 
 
-@contextmanager
-def no_collector() -> Iterator[None]:
-    """Switch the cyclic garbage collector off, so that nothing is closed because it happens to run."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 def until_left(probe: Probe, exchange: Exchange) -> None:
     """Wait until the client has closed the connection, and that of itself.
 
     Raises:
         Broken: it stays open, or the answer was written to its end.
     """
-    with no_collector():
-        probe.server.until(lambda: exchange.ended is not None, timeout=PATIENCE)
+    probe.server.until(lambda: exchange.ended is not None, timeout=PATIENCE)
     if exchange.ended == LEFT:
         return
     observed = exchange.describe()
-    gc.collect()
+    collect()
     collected = probe.server.until(lambda: exchange.ended == LEFT, timeout=SETTLE)
     because = "it is closed only by the cyclic garbage collector: the stream lies in a reference cycle"
     raise Broken("the client closes the connection", observed, because=because if collected else "")
@@ -77,7 +63,8 @@ def until_left(probe: Probe, exchange: Exchange) -> None:
     needs=("stream",),
     cases=(Case("held"), Case("slow")),
     after=AFTER,
-    hint="what nobody reads any more is still written, billed, and holds a place in the pool",
+    hint="what nobody reads any more is still written, billed, and holds a place in the pool; where it is left to the "
+    "garbage collector, that closes it when it comes by, and can hang the call that runs just then",
     mend="read the response inside `with` (or `try … finally: close()`), so that closing the generator closes it",
     source="Python's generator.close(); langchain-ai/langchain-aws#858; langchain-openai 0.1.2 closes the response",
 )
@@ -89,9 +76,8 @@ def leaving_closes_the_connection(probe: Probe, case: Case) -> None:
     stream = probe.iterate("stream", PROMPT)
     if next_text(stream) is None:
         raise Broken("a first text", "none")
-    with no_collector():
-        stream.close()
-        until_left(probe, probe.exchange)
+    stream.close()
+    until_left(probe, probe.exchange)
 
 
 _STALLS: Final[Mapping[str, tuple[str, Any]]] = {
@@ -162,12 +148,11 @@ def cancelling_ends_call_and_connection(probe: Probe, case: Case) -> None:
 
 def cancel(probe: Probe, call: Call[None]) -> None:
     """Cancel a call, and look for what must come of it."""
-    with no_collector():
-        call.cancel()
-        error = call.raised("its task is cancelled", PATIENCE)
-        if not isinstance(error, asyncio.CancelledError):
-            raise Broken("CancelledError", describe_error(error))
-        until_left(probe, probe.exchange)
+    call.cancel()
+    error = call.raised("its task is cancelled", PATIENCE)
+    if not isinstance(error, asyncio.CancelledError):
+        raise Broken("CancelledError", describe_error(error))
+    until_left(probe, probe.exchange)
 
 
 @rule(

@@ -57,7 +57,7 @@ def defaults_run_off_the_loop(probe: Probe, case: Case) -> None:
 )
 def natives_are_shown(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
-    asked = Probe(probe.target, "sync", probe.bench)
+    asked = probe.beside("sync")
     pieces = [chunk for chunk in asked.iterate("stream", PROMPT, on=probe.model()).rest() if chunk.content]
     streamed = any(each.asked and each.asked.stream for each in probe.exchanges)
     probe.note = ", ".join(

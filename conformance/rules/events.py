@@ -171,7 +171,7 @@ def output_is_the_sum(probe: Probe, case: Case) -> None:
 )
 def all_agree(probe: Probe, case: Case) -> None:
     probe.play(scripts.PLAIN)
-    sync = Probe(probe.target, "sync", probe.bench)
+    sync = probe.beside("sync")
     one, other = events_of(probe, "v1"), events_of(probe, "v2")
     streams = {"v1": chunks_of(one), "v2": chunks_of(other), "stream": sync.stream(on=probe.model())}
     wanted = probe.stream()

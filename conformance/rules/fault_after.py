@@ -201,7 +201,7 @@ def _hides_the_key(text: str, where: str) -> None:
 )
 def forms_raise_the_same(probe: Probe, case: Case) -> None:
     method, turn = case.value
-    sync = Probe(probe.target, "sync", probe.bench)
+    sync = probe.beside("sync")
     model = frail(probe, timeout=TIMEOUT) if turn is _STALLED else frail(probe)
     probe.play(turn)
     # Both at once, so that a timeout is waited for only once.

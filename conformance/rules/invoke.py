@@ -56,7 +56,7 @@ def sync_and_async_agree(probe: Probe, case: Case) -> None:
     probe.play(case.value)
     model = probe.with_tools(scripts.TOOLS) if case.value.tool_calls else probe.model()
     answered = probe.call("invoke", "Hello", on=model).value()
-    sync = Probe(probe.target, "sync", probe.bench)
+    sync = probe.beside("sync")
     wanted, again = (sync.call("invoke", "Hello", on=model).value() for _ in range(2))
     agree(wanted, answered, names=("invoke", "ainvoke"), but=own_ids(probe.wire))
     for field in ("additional_kwargs", "response_metadata"):

@@ -33,7 +33,7 @@ _SMALL: Final = 32 * 1024
 )
 def forms_agree(probe: Probe, case: Case) -> None:
     recorded = recorded_of(probe, case)
-    sync = Probe(probe.target, "sync", probe.bench)
+    sync = probe.beside("sync")
     method = method_of(sync, recorded)
     wanted = answer(sync, recorded)
     others = {method_of(probe, recorded): answer(probe, recorded)}

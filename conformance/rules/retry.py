@@ -97,7 +97,7 @@ _SAMPLES: Final = 3
 )
 def pauses_are_kept(probe: Probe, case: Case) -> None:
     # Both forms at once, so that the pause is waited for only once.
-    sync = Probe(probe.target, "sync", probe.bench)
+    sync = probe.beside("sync")
     first = _FirstFail(Refused(429, MESSAGE, headers={"retry-after": f"{_PAUSE:g}"}))
     probe.play(first)
     model = probe.model(**probe.target.with_settings(retries=_ON))

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import copy
-import gc
 import pickle
 import sys
 import threading
@@ -19,6 +18,7 @@ from mockserver import Delivery, Fault, Refused, Turn
 
 from ..calls import PATIENCE
 from ..catalogue import MUST, SHOULD, Case, rule
+from ..collector import collect
 from ..compat import text_of
 from ..drive import PROMPT, Probe
 from ..observe import joined, same_text
@@ -58,7 +58,7 @@ def nothing_piles_up(probe: Probe, case: Case) -> None:
     for what, count in _COUNTED.items():
         limit = before[what] + _GROWTH
         if count(probe) > limit:
-            gc.collect()
+            collect()
         if not probe.server.until(partial(_at_most, probe, count, limit), timeout=PATIENCE):
             raise Broken(f"about as many {what} as before ({before[what]})", f"{count(probe)} after {case.value} calls")
 
@@ -212,7 +212,7 @@ def _copy(make: Callable[[BaseChatModel], BaseChatModel], model: BaseChatModel) 
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             told = describe_error(error)
-        gc.collect()
+        collect()
     return None, told
 
 

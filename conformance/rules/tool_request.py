@@ -116,7 +116,7 @@ def tools_are_sent(probe: Probe, case: Case) -> None:
     model = _bind(probe, tools, choice)
     asked = {probe.name(how): _asked(probe, how, model) for how in HOWS}
     if probe.is_async:
-        asked["invoke"] = _asked(Probe(probe.target, "sync", probe.bench), "invoke", model)
+        asked["invoke"] = _asked(probe.beside("sync"), "invoke", model)
     names = [getattr(each, "name", None) or "find_places" for each in tools]
     for method, found in asked.items():
         if [each.name for each in found.offered] != names:

@@ -11,7 +11,7 @@ from ..bench import Bench, Benches
 from ..block_streams import EVENTS, read
 from ..drive import PROMPT, Probe
 from ..rules import scripts as replies
-from ..tls import trusted
+from ..serving import trusted
 from ..verdict import NotApplicable
 from .plain import Entry, message, plain, stable
 from .scripts import Transcript

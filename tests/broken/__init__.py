@@ -212,6 +212,7 @@ BROKEN: Final = (
     _broken("cancel:KeepsItsStreams", "CANCEL-01", "BLOCKS-07", "CANCEL-06"),
     _broken("cancel:OpenAIKeepsItsStreams", "CANCEL-01", "CANCEL-06", known=_OPENAI, perhaps="EVENTS-10"),
     _broken("cancel:LeavesStreamsToTheCollector", "CANCEL-01"),
+    _broken("cancel:LocksItsPool", "CANCEL-01"),
     _broken("cancel:WrapsCancellation", "CANCEL-02"),
     _broken("cancel:AnthropicShieldsItsCalls", "CANCEL-02", "BATCH-08", known=_ANTHROPIC),
     _broken("cancel:WaitsForItsAnswer", "CANCEL-03", "CANCEL-02", "BATCH-08"),

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import httpx
 from langchain_anthropic import ChatAnthropic
@@ -52,6 +52,27 @@ class LeavesStreamsToTheCollector(ReferenceChat):
         opened["self"] = opened
         for chunk in opened["source"]:  # noqa: UP028 - `yield from` would close it
             yield chunk
+
+
+class LocksItsPool(ReferenceChat):
+    """Opens streams in a reference cycle, and closes them under the lock under which calls begin, as httpcore does."""
+
+    _pool: ClassVar[threading.Lock] = threading.Lock()
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        with self._pool:
+            # So many objects that the collector, where it is on, comes by just now.
+            opened: dict[str, Any] = {str(number): [] for number in range(10_000)}
+        opened |= {"source": self._returned(super()._stream(*args, **kwargs)), "self": opened}
+        for chunk in opened["source"]:  # noqa: UP028 - `yield from` would close it
+            yield chunk
+
+    def _returned(self, source: Iterator[ChatGenerationChunk]) -> Iterator[ChatGenerationChunk]:
+        try:
+            yield from source
+        finally:
+            with self._pool:
+                del source
 
 
 class WrapsCancellation(ReferenceChat):
@@ -107,7 +128,7 @@ class TellsOnWhenLeft(ReferenceChat):
                 yield chunk
         except GeneratorExit:
             handlers = (config or {}).get("callbacks") or ()
-            told = threading.Timer(0.005, lambda: [each.on_llm_new_token(text) for each in handlers])
+            told = threading.Timer(0.04, lambda: [each.on_llm_new_token(text) for each in handlers])
             told.daemon = True
             told.start()
             raise

@@ -1,14 +1,11 @@
 """The handlers that note what they hear of a run."""
 
-import gc
-
 import pytest
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.prompts import ChatPromptTemplate
 
 from conformance.callbacks import CHAIN, END, ERROR, START, TOKEN, AsyncListener, Failing, Listener, message_of
-from conformance.rules.cancel import no_collector
 
 
 def _model() -> GenericFakeChatModel:
@@ -77,13 +74,3 @@ def test_failing_handler_counts_what_it_raises() -> None:
     failing = Failing()
     assert _model().invoke("Hi", {"callbacks": [failing]}).content == "two words"
     assert failing.raised == 2
-
-
-def test_collector_is_switched_off_and_on() -> None:
-    """The collector runs again after the block, and stays off where it was off."""
-    with no_collector():
-        assert not gc.isenabled()
-        with no_collector():
-            pass
-        assert not gc.isenabled()
-    assert gc.isenabled()

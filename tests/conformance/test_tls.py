@@ -16,9 +16,9 @@ from conformance.bench import Benches
 from conformance.integrations import Stanza, authority
 from conformance.item import items
 from conformance.judge import judge
+from conformance.serving import CERTIFICATES, serving, trusted
 from conformance.session import HIDDEN, hidden
 from conformance.target import resolve
-from conformance.tls import CERTIFICATES, serving, trusted
 from mockserver import MockServerError
 
 from .models import Speaking

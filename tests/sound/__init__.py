@@ -38,9 +38,7 @@ def _sound(name: str, what: str, *lacks: str, slow: bool = False) -> SoundModel:
 
 def _wrapped(name: str, what: str, *known: str) -> SoundModel:
     """The reference in a wrapper of langchain-core, which does not close the stream in it (docs/findings.md)."""
-    return SoundModel(
-        spec=f"{__name__}.wrapped:{name}", what=what, known=frozenset(known), perhaps=frozenset({"CANCEL-04"})
-    )
+    return SoundModel(spec=f"{__name__}.wrapped:{name}", what=what, known=frozenset(known))
 
 
 def _released(spec: str, what: str, known: frozenset[str], *also: str, **kwargs: Any) -> SoundModel:
