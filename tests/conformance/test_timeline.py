@@ -95,6 +95,7 @@ def test_exchanges_are_told_with_their_bytes(probe: Probe) -> None:
     answer = httpx.post(
         f"{probe.server.url}/v1/chat/completions?alt=sse&api_key=secret-one", json=body(), headers=KEY, timeout=LIMIT
     )
+    assert probe.server.until_ended(timeout=LIMIT)
     told = told_of(probe)
     [exchange] = told["exchanges"]
     assert (exchange["method"], exchange["path"]) == ("POST", "/v1/chat/completions?alt=sse&api_key=…")
