@@ -133,7 +133,7 @@ class Stream(Generic[T]):
     def ask(self) -> "Call[T | End]":
         """Ask for the next item without waiting for it."""
         self.course.note("asks")
-        return Call(self.name, self.course.watch(self._hand.do(_Next(self.seen)), _end))
+        return self._do(self.name, _Next(self.seen), _end)
 
     def next(self, limit: float = LIMIT) -> T | End:
         """The next item, or `END`.
@@ -159,7 +159,7 @@ class Stream(Generic[T]):
     def drain(self) -> "Call[None]":
         """Start to read to the end, without waiting for it."""
         self.course.note("reads on")
-        return Call(self.name, self.course.watch(self._hand.do(_Drain(self.seen)), lambda _: "ends"))
+        return self._do(self.name, _Drain(self.seen), lambda _: "ends")
 
     def rest(self, limit: float = LIMIT) -> list[T]:
         """Read to the end, and give all items from the first on.
@@ -184,10 +184,12 @@ class Stream(Generic[T]):
             Broken: closing raises, or takes longer than `limit` seconds.
         """
         self.course.note("closes")
-        call: Call[None] = Call(
-            f"closing {self.name}", self.course.watch(self._hand.do(_Close()), lambda _: "is closed")
-        )
-        call.value(limit)
+        self._do(f"closing {self.name}", _Close(), lambda _: "is closed").value(limit)
+
+    def _do(self, name: str, command: "_Command", deed: Callable[[Any], Deed | None]) -> "Call[Any]":
+        outcome = self.course.outcome(deed)
+        self._hand.do(command, outcome)
+        return Call(name, outcome)
 
     def release(self) -> None:
         """Let go of the worker; called by the probe when the item is over."""
@@ -247,8 +249,8 @@ _Command = _Next | _Drain | _Close
 class Hand(Protocol):
     """Does commands on one iterator, in order, in one place."""
 
-    def do(self, command: _Command) -> "Future[Any]":
-        """Order a command; gives what comes of it."""
+    def do(self, command: _Command, outcome: "Future[Any]") -> None:
+        """Order a command, and what it is to come to."""
 
     def release(self) -> None:
         """Take no more commands."""
@@ -259,20 +261,18 @@ class ThreadHand(Hand):
         self._commands: queue.SimpleQueue[tuple[_Command, Future[Any]] | None] = queue.SimpleQueue()
         self._thread = start_thread(lambda: self._work(make))
 
-    def do(self, command: _Command) -> "Future[Any]":
-        future: Future[Any] = Future()
-        self._commands.put((command, future))
-        return future
+    def do(self, command: _Command, outcome: "Future[Any]") -> None:
+        self._commands.put((command, outcome))
 
     def _work(self, make: Callable[[], Iterator[Any]]) -> None:
         iterator: Iterator[Any] | None = None
         while order := self._commands.get():
-            command, future = order
+            command, outcome = order
             try:
                 iterator = iter(make()) if iterator is None else iterator
-                future.set_result(command.sync(iterator))
+                outcome.set_result(command.sync(iterator))
             except BaseException as error:
-                future.set_exception(error)
+                outcome.set_exception(error)
 
     def release(self) -> None:
         self._commands.put(None)
@@ -284,20 +284,18 @@ class LoopHand(Hand):
         self._orders: asyncio.Queue[tuple[_Command, Future[Any]] | None] = asyncio.Queue()
         self._task = started(loop, self._work(make))
 
-    def do(self, command: _Command) -> "Future[Any]":
-        future: Future[Any] = Future()
-        self._loop.call_soon_threadsafe(self._orders.put_nowait, (command, future))
-        return future
+    def do(self, command: _Command, outcome: "Future[Any]") -> None:
+        self._loop.call_soon_threadsafe(self._orders.put_nowait, (command, outcome))
 
     async def _work(self, make: Callable[[], AsyncIterator[Any]]) -> None:
         iterator: AsyncIterator[Any] | None = None
         while order := await self._orders.get():
-            command, future = order
+            command, outcome = order
             try:
                 iterator = aiter(make()) if iterator is None else iterator
-                future.set_result(await command.asynchronous(iterator))
+                outcome.set_result(await command.asynchronous(iterator))
             except BaseException as error:
-                future.set_exception(error)
+                outcome.set_exception(error)
 
     def release(self) -> None:
         if not self._loop.is_closed():

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from langchain_core.messages import BaseMessage
@@ -53,21 +52,39 @@ class Course:
     def note(self, what: Deed, said: str = "") -> None:
         self.steps.append(Step(time.monotonic(), what, said))
 
-    def watch(self, future: "Future[T]", deed: Callable[[T], Deed | None]) -> "Future[T]":
-        """Have it noted what comes of this: what it raises, or what `deed` makes of its value."""
-        future.add_done_callback(partial(self._outcome, deed))
-        return future
+    def outcome(self, deed: Callable[[T], Deed | None]) -> "Future[T]":
+        """What a deed is to come to: what is raised, or a value, of which `deed` says what came of it.
 
-    def _outcome(self, deed: Callable[[Any], Deed | None], future: "Future[Any]") -> None:
-        if error := future.exception():
-            self.note("raises", describe_error(error))
-        elif what := deed(future.result()):
-            self.note(what, said(future.result()) if what == "answers" else "")
+        It is noted before anybody who waits for it is told.
+        """
+        return _Outcome(self, deed)
+
+
+class _Outcome(Future[T]):
+    """Notes what it is set to."""
+
+    def __init__(self, course: Course, deed: Callable[[T], Deed | None]) -> None:
+        super().__init__()
+        self._course = course
+        self._deed = deed
+
+    def set_result(self, result: T) -> None:
+        if what := self._deed(result):
+            self._course.note(what, said(result) if what == "answers" else "")
+        super().set_result(result)
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        if exception:
+            self._course.note("raises", describe_error(exception))
+        super().set_exception(exception)
 
 
 def said(value: object) -> str:
     """A value in at most `_WIDTH` characters, of messages what they say and carry."""
-    text = _said(value)
+    try:
+        text = _said(value)
+    except Exception:  # noqa: BLE001 - a model may give what cannot be looked at
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
 
 

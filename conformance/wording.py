@@ -171,7 +171,10 @@ def explanation(rule: Rule) -> str:
 
 def describe_error(error: BaseException) -> str:
     """Type and first line of an error."""
-    text = str(error).strip()
+    try:
+        text = str(error).strip()
+    except Exception:  # noqa: BLE001 - an error of a package may not be able to say what it is
+        text = ""
     first = text.splitlines()[0] if text else ""
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 

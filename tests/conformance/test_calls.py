@@ -69,6 +69,11 @@ def test_calls_that_hang_are_broken(probe: Probe, what: Any) -> None:
     assert call.value() == "a"
 
 
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [
@@ -76,6 +81,7 @@ def test_calls_that_hang_are_broken(probe: Probe, what: Any) -> None:
         (ValueError("\n a "), "ValueError: a"),
         (ValueError(), "ValueError"),
         (ValueError(" "), "ValueError"),
+        (Mute("a"), "Mute"),
     ],
 )
 def test_errors_are_described_in_one_line(error: Exception, text: str) -> None:

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 
 from conformance.calls import Seen
 from conformance.drive import Probe
-from conformance.steps import Course, said
+from conformance.steps import Course, Deed, said
 from conformance.timeline import text_of, timeline
 from mockserver import Delivery, Reply, Turn
 
@@ -172,6 +172,11 @@ class Hostile:
         raise RuntimeError("no words")
 
 
+class HostileMap(dict[str, Any]):
+    def __contains__(self, key: object) -> bool:
+        raise RuntimeError("no looking")
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [
@@ -189,9 +194,33 @@ def test_values_are_told_in_a_few_words(value: object, told: str) -> None:
     assert said(value) == told
 
 
+def test_what_came_is_noted_before_anybody_is_told() -> None:
+    """Whoever waits for an outcome finds it among the steps."""
+    told: list[bool] = []
+
+    class Parrot(ValueError):
+        def __str__(self) -> str:
+            told.append(failure.done())
+            return "a parrot"
+
+    def answers(value: str) -> Deed:
+        told.append(answer.done())
+        return "answers"
+
+    course = Course("invoke")
+    answer, failure = course.outcome(answers), course.outcome(answers)
+    answer.set_result("Hello")
+    failure.set_exception(Parrot())
+    assert [(step.what, step.said) for step in course.steps] == [("answers", "'Hello'"), ("raises", "Parrot: a parrot")]
+    assert told == [False, False]
+    assert answer.done()
+    assert failure.done()
+
+
 def test_values_that_cannot_be_shown_are_told() -> None:
     """What a model gives may raise when it is shown, may be endless, and may not be UTF-8."""
     assert re.fullmatch(r"<Hostile instance at 0x[0-9a-f]+>", said(Hostile()))
+    assert said(HostileMap()) == "<HostileMap>"
     assert len(said(AIMessage("a" * 100_000))) <= 160
     course = Course("stream", [Seen.now(AIMessageChunk(content="\ud800"))])
     course.note("asks")
