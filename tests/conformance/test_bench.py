@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -156,9 +155,7 @@ def test_a_blocked_loop_does_not_hold_up_closing(threads: Threads) -> None:
     loop = bench.loop
     loop.submit(block())
     assert latch.arrived()
-    started = time.monotonic()
     bench.close()
-    assert time.monotonic() - started < 4
     assert threads() == ["conformance-loop"]
     latch.open()
     loop.join(LIMIT)

@@ -368,14 +368,13 @@ def test_a_slow_head(server: Server) -> None:
 
 
 def test_a_pace_does_not_drift(server: Server) -> None:
-    """Late by less than a moment at the last piece as at the first: deadlines are absolute."""
-    reply = Reply.of(*["word "] * 100)
+    """Deadlines are absolute: what a busy machine delays does not delay what follows."""
+    reply = Reply.of(*["word "] * 300)
     server.play(Turn(reply=reply, delivery=Delivery(pace=Pace(every=0.002))))
     fetch(server)
-    pieces = [write.at for write in server.exchanges[0].writes[1:101]]
+    pieces = [write.at for write in server.exchanges[0].writes[1:301]]
     late = [at - pieces[0] - number * 0.002 for number, at in enumerate(pieces)]
-    assert sorted(late)[50] < 0.004
-    assert min(late) > -0.004
+    assert abs(min(late[150:]) - min(late[:150])) < 0.01
 
 
 def test_a_client_that_does_not_read_holds_the_server_up(server: Server) -> None:
