@@ -21,6 +21,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that judge come first: they take longest, and where several processes share them, none is left with one."""
+    items.sort(key=lambda item: not _is_spared(item))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Collect what models of earlier tests left open before a test that would be warned of it."""
