@@ -23,7 +23,6 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "there is a
 Opens = Callable[..., Browser]
 CELL: Final = "#/model/Parrot/STREAM-08/sync-failed"
 PAGES: Final = ("#/", "#/model/Parrot", "#/rule/STREAM-08", "#/model/Parrot/STREAM-08", "#/nowhere")
-_LOAD: Final = "const [it] = performance.getEntriesByType('navigation');"
 _AXE: Final = ("axe_core_python", "axe_playwright_python")
 """Packages that carry axe-core."""
 
@@ -423,17 +422,9 @@ def _axe() -> str:
     pytest.skip("axe-core not installed (pip install axe-core-python)")
 
 
-def test_many_models_load_at_once(opens: Opens) -> None:
-    """30 models with all rules are there in less than 2 seconds: at the best of several times, for a busy machine."""
-    browser = opens(large(30))
-    took: list[float] = []
-    while not took or (min(took) >= 2000 and len(took) < 6):
-        if took:
-            browser.run("location.reload()")
-        until(browser, f"{_LOAD} return it.loadEventEnd > 0")
-        took.append(browser.run(f"{_LOAD} return it.loadEventEnd - it.startTime"))
-    assert min(took) < 2000
-    assert len(columns(browser)) == 30
+def test_many_models_are_shown(opens: Opens) -> None:
+    """30 models with all rules, a column each. benchmarks/report_page.py measures how long that takes."""
+    assert len(columns(opens(large(30)))) == 30
 
 
 def until(browser: Browser, script: str) -> None:
