@@ -74,7 +74,7 @@ class _Outcome(Future[T]):
         super().set_result(result)
 
     def set_exception(self, exception: BaseException | None) -> None:
-        if exception:
+        if exception is not None:
             self._course.note("raises", describe_error(exception))
         super().set_exception(exception)
 
