@@ -1,8 +1,8 @@
 """Short pauses at random, as a busy machine makes them: ``python -m pytest -p tests.pauses -o faulthandler_timeout=0``.
 
 Server, rules and clients pause where they call and return, each thread at other moments, so that what was right by luck
-alone shows. With ``--pauses=0.004`` tests took four times as long; at 0.003, the limit of a test with 500 clients was too
-short on eight workers.
+alone shows. With ``--pauses=0.004`` tests took four times as long; at 0.003, on eight workers, a test with 500
+clients could not connect them within its limit.
 """
 
 import random

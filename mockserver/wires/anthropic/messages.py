@@ -342,7 +342,7 @@ def _message(message: Mapping[str, Any]) -> Message:
         text=text_of(said),
         tool_calls=tuple(str(block["id"]) for block in blocks if block.get("type") == "tool_use" and block.get("id")),
         tool_results=tuple(str(block["tool_use_id"]) for block in blocks if block.get("tool_use_id")),
-        attached=tuple(_attached(block) for block in blocks if block.get("type") in _ATTACHED),
+        attached=tuple(_attached(block) for block in blocks if str(block.get("type")) in _ATTACHED),
     )
 
 

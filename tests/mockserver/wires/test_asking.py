@@ -158,6 +158,14 @@ def test_parts_that_hold_nothing_are_none() -> None:
     assert of_parts(["a", {"type": "file", "file": {}}]) == ()
 
 
+@pytest.mark.parametrize("kind", [[], {}, 1, None])
+def test_blocks_of_anthropics_of_no_kind_are_none(kind: object) -> None:
+    """A type that is no text is for the checks to refuse; reading takes it for none."""
+    body = json.dumps({"messages": [{"role": "user", "content": [{"type": kind, "source": {}}]}]}).encode()
+    [message] = WIRES["anthropic-messages"].read(Request(body=body)).messages
+    assert message.attached == ()
+
+
 def test_documents_of_anthropics_are_files() -> None:
     """A document is a file: in base64, as plain text, or at an address."""
     sources = [
